@@ -1,0 +1,1 @@
+"""The only code that knows ngspice: session, worker pool, result cache, typed errors."""
