@@ -1,0 +1,5 @@
+"""``python -m spicetwin``."""
+
+from spicetwin.cli import main
+
+raise SystemExit(main())
