@@ -1,1 +1,115 @@
+"""Readers of measured files: an explicit registry, open to third parties through ``spicetwin.readers``."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from calibration.measured import Campaign, Origin, ReadError
+from calibration.readers.coach import read_coach_dpi, read_coach_fet, read_coach_neuron
+from calibration.readers.csv_campaign import read_campaign
+from calibration.readers.ihp import ORIGIN as IHP_ORIGIN
+from calibration.readers.ihp import read_ihp_idvg
+from calibration.readers.mdm import read_mdm
+
+ENTRY_POINTS = "spicetwin.readers"
+UNKNOWN = Origin("silicon", "not stated", "not stated")
+"""Origin of files read without saying where they came from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A way to read files of one format.
+
+    Parameters
+    ----------
+    name
+        Name in the registry and on the command line.
+    description
+        One line on the format.
+    read
+        Takes the files and their origin, returns one :class:`~calibration.measured.Measured` per curve. A
+        reader of files that carry their own origin (campaigns, named data sets) ignores the second argument.
+    suffixes
+        File-name endings for which this reader is the default, lower case with the dot.
+    """
+
+    name: str
+    description: str
+    read: Callable[[Sequence[Path], Origin], Campaign]
+    suffixes: tuple[str, ...] = ()
+
+
+def _own_readers() -> tuple[Reader, ...]:
+    """Readers of this project."""
+    return (
+        Reader(
+            "campaign",
+            "TOML that lists CSV files with units in the header",
+            lambda p, _: read_campaign(p),
+            (".toml",),
+        ),
+        Reader("mdm", "IC-CAP MDM, one curve per data block", read_mdm, (".mdm",)),
+        Reader(
+            "ihp_idvg",
+            "IHP SG13G2 Id-Vg (MDM) at V_b = 0, |V_d| = 0.05 V",
+            lambda p, _: read_ihp_idvg(p, IHP_ORIGIN),
+        ),
+        Reader("coach_dpi", "CoACH chip, DPI synapse records", lambda p, _: read_coach_dpi(p)),
+        Reader("coach_fet", "CoACH chip, transistor curves", lambda p, _: read_coach_fet(p)),
+        Reader("coach_neuron", "CoACH chip, membrane traces", lambda p, _: read_coach_neuron(p)),
+    )
+
+
+def readers() -> dict[str, Reader]:
+    """All readers by name: the project's own and those of installed packages (a name clash is an error)."""
+    known = {reader.name: reader for reader in _own_readers()}
+    for point in entry_points(group=ENTRY_POINTS):
+        if point.name in known:
+            raise ValueError(f"reader {point.name!r} of {point.value} has the name of an existing reader")
+        known[point.name] = point.load()
+    return known
+
+
+def read(
+    paths: Path | str | Sequence[Path | str], reader: str | None = None, *, origin: Origin = UNKNOWN
+) -> Campaign:
+    """Read measured files.
+
+    Parameters
+    ----------
+    paths
+        One file, or all files of a data set.
+    reader
+        Name of a reader; without it the ending of the first file decides.
+    origin
+        Kind, licence and reference of the files, for readers whose files do not say it themselves.
+
+    Raises
+    ------
+    ReadError
+        For an unknown reader or ending, and for whatever the reader finds wrong with a file.
+    """
+    files = [Path(path) for path in ([paths] if isinstance(paths, (str, Path)) else paths)]
+    if not files:
+        raise ReadError("no file to read", file=".", accepted="at least one file")
+    known = readers()
+    chosen = known.get(reader) if reader else _by_suffix(files[0], known)
+    if chosen is None:
+        names = ", ".join(sorted(known))
+        if reader:
+            raise ReadError("unknown reader", file=files[0], value=reader, accepted=names)
+        raise ReadError(
+            "no reader for this kind of file",
+            file=files[0],
+            value=files[0].suffix,
+            accepted=f"a reader: {names}",
+        )
+    return chosen.read(files, origin)
+
+
+def _by_suffix(path: Path, known: dict[str, Reader]) -> Reader | None:
+    """Reader that claims the ending of a file."""
+    return next((reader for reader in known.values() if path.suffix.lower() in reader.suffixes), None)

@@ -1,0 +1,58 @@
+"""Text of a data file: bytes to checked lines and numbers, with errors that name the place."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+from calibration.measured import ReadError
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_LARGEST = 512 * 2**20
+
+
+def read_bytes(path: Path) -> bytes:
+    """Bytes of a data file that exists, is not empty and is not absurdly large."""
+    try:
+        size = path.stat().st_size
+        if size > _LARGEST:
+            raise ReadError("file is too large", file=path, value=f"{size} bytes", accepted="at most 512 MiB")
+        content = path.read_bytes()
+    except OSError as error:
+        raise ReadError(f"cannot be opened ({error.strerror})", file=path) from error
+    if not content.strip(b"\xef\xbb\xbf \t\r\n"):
+        raise ReadError("file is empty", file=path, accepted="a header and at least one row of data")
+    return content
+
+
+def decode(content: bytes, path: Path) -> str:
+    """Text of a UTF-8 file (a byte-order mark is allowed); anything else is a :class:`ReadError`."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = content[: error.start].count(b"\n") + 1
+        raise ReadError(
+            "wrong encoding",
+            file=path,
+            row=row,
+            value=f"byte 0x{content[error.start]:02x}",
+            accepted="UTF-8 text",
+        ) from None
+    if "\0" in text:
+        row = text[: text.index("\0")].count("\n") + 1
+        raise ReadError("NUL character in a text file", file=path, row=row, accepted="UTF-8 text")
+    return text
+
+
+def number(text: str, *, file: Path, row: int, column: str) -> float:
+    """Finite decimal number in ``text``; NaN, infinities, digit separators and units are refused."""
+    stripped = text.strip()
+    if _NUMBER.fullmatch(stripped) and stripped.isascii():
+        value = float(stripped)
+        if math.isfinite(value):
+            return value
+    problem = "missing value" if not stripped else "not a finite number"
+    raise ReadError(
+        problem, file=file, row=row, column=column, value=text, accepted="a decimal number such as 1.5e-12"
+    )
