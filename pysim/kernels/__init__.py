@@ -1,0 +1,1 @@
+"""Compiled twins of the NumPy definitions; imported only when they are used."""
