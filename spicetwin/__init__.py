@@ -1,1 +1,1 @@
-
+"""The application over the pipeline: command line, main job, comparisons and report."""

@@ -113,7 +113,7 @@ def root(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code; a traceback is shown only where ``--debug`` asks for it."""
+    """Run the command line and return its exit code; a traceback needs ``--debug``."""
     settings = Settings()
     try:
         result = get_command(app)(

@@ -43,7 +43,7 @@ def netlist_command(
 
 
 def netlist_text(dut: Circuit, process_name: str, corner: str) -> str:
-    """Model cards of the corner, the subcircuit file, and an instance ``xdut`` on nodes named as its ports."""
+    """Model cards of the corner, the subcircuit file, an instance ``xdut`` on nodes named as its ports."""
     from circuits.process import get_process
 
     process = get_process(process_name)
