@@ -1,4 +1,4 @@
-"""Measured data: columns in SI units with their conditions, their origin, and the rows left out with reasons."""
+"""Measured data: columns in SI units with conditions, origin, and the rows left out with reasons."""
 
 from __future__ import annotations
 

@@ -22,7 +22,8 @@ def read_coach_dpi(paths: Sequence[Path]) -> Campaign:
 
     Columns: ``time`` (s after the first sample that follows the input pulse), ``v_syn`` (V, ADC, at the
     instant), ``counts`` (1, current-to-frequency converter over the following 20 ms), ``repeat`` (1; 0 or 1:
-    which of two input pulses). Conditions, floors and left-out rows come from ``calibration/campaigns/coach_dpi.toml``.
+    which of two input pulses). Conditions, floors and left-out rows come from
+    ``calibration/campaigns/coach_dpi.toml``.
     """
     return _read("coach_dpi", paths, parse_dpi)
 

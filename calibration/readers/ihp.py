@@ -20,7 +20,7 @@ _DRAIN = "drain bias: only |V_d| = 0.05 V is free of drain-induced barrier lower
 def read_ihp_idvg(paths: Sequence[Path], origin: Origin = ORIGIN) -> Campaign:
     """Read Id-Vg files: one :class:`Measured` per file, at V_b = 0 and |V_d| = 0.05 V.
 
-    Columns ``v_gs`` (V) and ``i_d`` (A) follow the n-type convention: those of a p-type device are negated, so
+    Columns ``v_gs`` (V) and ``i_d`` (A) follow the n-type convention: those of a p-type device are negated:
     a device turns on with rising v_gs and its current is positive. Conditions: ``polarity`` n or p, ``w`` and
     ``l`` (m), ``temperature`` (K), ``v_ds`` and ``v_bs`` (V), ``module`` (chip module). The other curves of a
     file are left out and counted with the reason.
