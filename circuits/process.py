@@ -37,35 +37,46 @@ class ProcessError(ValueError):
 
 @dataclass(frozen=True)
 class Pelgrom:
-    r"""Mismatch of one transistor against its nominal value: :math:`\sigma = A/\sqrt{WL}`.
+    r"""Mismatch of one transistor against its nominal value: :math:`\sigma = A/\sqrt{(W-w_0)(L-l_0)}`.
+
+    The coefficients are those of a single transistor; the difference of a pair has :math:`\sqrt 2` times as
+    much, and that is what many papers and vendor files quote.
 
     Attributes
     ----------
     a_vt_n, a_vt_p : float
         Threshold coefficients in V m (1 mV um = 1e-9 V m).
-    a_mu : float
-        Coefficient of the relative mobility in m (1 % um = 1e-8 m).
+    a_mu_n, a_mu_p : float
+        Coefficients of the relative mobility in m (1 % um = 1e-8 m).
     source : str
         ``assumed``, ``derived`` or where the coefficients come from.
+    width_offset, length_offset : float
+        :math:`w_0` and :math:`l_0` in metres, for a vendor that counts effective sizes.
     """
 
     a_vt_n: float
     a_vt_p: float
-    a_mu: float
+    a_mu_n: float
+    a_mu_p: float
     source: str
+    width_offset: float = 0.0
+    length_offset: float = 0.0
 
     def sigma_vt(self, polarity: str, width: float, length: float) -> float:
         """Standard deviation of the threshold of one transistor, in volt."""
-        return (self.a_vt_n if polarity == "n" else self.a_vt_p) / math.sqrt(width * length)
+        return (self.a_vt_n if polarity == "n" else self.a_vt_p) / self._root_area(width, length)
 
-    def sigma_mu(self, width: float, length: float) -> float:
-        """Standard deviation of the mobility factor of one transistor."""
-        return self.a_mu / math.sqrt(width * length)
+    def sigma_mu(self, polarity: str, width: float, length: float) -> float:
+        """Standard deviation of the logarithm of the mobility factor of one transistor."""
+        return (self.a_mu_n if polarity == "n" else self.a_mu_p) / self._root_area(width, length)
+
+    def _root_area(self, width: float, length: float) -> float:
+        return math.sqrt((width - self.width_offset) * (length - self.length_offset))
 
 
 @dataclass(frozen=True)
 class Process:
-    """A technology: the cards it gives define the models ``nfet`` and ``pfet`` for M-lines with W and L in metres.
+    """A technology: its cards define the models ``nfet`` and ``pfet`` for M-lines with W and L in metres.
 
     Subclasses set the fields and :meth:`_cards`. Instances are plain data and cross process borders.
 
@@ -117,11 +128,11 @@ class Process:
         slack = 1.0 - 1e-9
         if width < self.min_width * slack or length < self.min_length * slack:
             raise ProcessError(
-                f"{self.name}: W={width:g} m, L={length:g} m is below the smallest {polarity}fet of the models;"
+                f"{self.name}: {polarity}fet W={width:g} m, L={length:g} m is below the smallest gate;"
                 f" accepted: W >= {self.min_width:g} m, L >= {self.min_length:g} m"
             )
 
-    def _cards(self, corner: str, geometries: Iterable[Geometry]) -> tuple[str, ...]:
+    def _cards(self, corner: str, geometries: tuple[Geometry, ...]) -> tuple[str, ...]:
         raise NotImplementedError
 
 
@@ -131,7 +142,23 @@ def _generic130() -> Process:
     return Generic130()
 
 
-_BUILT_IN: Mapping[str, Callable[[], Process]] = {"generic130": _generic130}
+def _sky130() -> Process:
+    from circuits.processes.sky130 import Sky130
+
+    return Sky130()
+
+
+def _gf180() -> Process:
+    from circuits.processes.gf180 import Gf180
+
+    return Gf180()
+
+
+_BUILT_IN: Mapping[str, Callable[[], Process]] = {
+    "generic130": _generic130,
+    "sky130": _sky130,
+    "gf180": _gf180,
+}
 
 
 def _third_party() -> dict[str, importlib.metadata.EntryPoint]:
@@ -170,8 +197,8 @@ def get_process(name: str) -> Process:
 def resolve_corners(text: str, process: Process) -> tuple[str, ...]:
     """Corners of a comma-separated list of corner names and set names, in order, without repeats.
 
-    The sets are ``nominal`` (tt), ``slow`` (ss sf fs: a slow transistor somewhere), ``fast`` (ff sf fs), ``skewed``
-    (sf fs), ``extremes`` (tt ss ff) and ``all``; a set leaves out corners the process does not have.
+    The sets are ``nominal`` (tt), ``slow`` (ss sf fs: a slow transistor somewhere), ``fast`` (ff sf fs),
+    ``skewed`` (sf fs), ``extremes`` (tt ss ff) and ``all``; a set leaves out corners the process lacks.
 
     Raises
     ------
@@ -195,26 +222,26 @@ def resolve_corners(text: str, process: Process) -> tuple[str, ...]:
 def draw_mismatch(
     circuit: Circuit, process: Process, rng: np.random.Generator
 ) -> dict[str, tuple[float, float]]:
-    r"""Draw one chip's mismatch: per transistor instance (increase of \|threshold\| in volt, mobility factor).
+    r"""Draw one chip's mismatch: transistor instance -> (increase of \|threshold\| in volt, mobility factor).
 
-    Independent normal draws by Pelgrom's law, in the order of the circuit's declaration: equal generators give equal
-    draws. The mobility factor is drawn log-normally (median 1), so that it stays positive.
+    Independent normal draws by Pelgrom's law, in the order of the circuit's declaration: equal generators
+    give equal draws. The mobility factor is drawn log-normally (median 1), so that it stays positive.
     """
     drawn: dict[str, tuple[float, float]] = {}
     for instance, (polarity, width, length) in circuit.geometries().items():
         threshold, mobility = rng.standard_normal(2)
         drawn[instance] = (
             float(threshold * process.pelgrom.sigma_vt(polarity, width, length)),
-            math.exp(float(mobility) * process.pelgrom.sigma_mu(width, length)),
+            math.exp(float(mobility) * process.pelgrom.sigma_mu(polarity, width, length)),
         )
     return drawn
 
 
 def mismatch_parameters(circuit: Circuit, mismatch: Mismatch) -> dict[str, float]:
-    """Subcircuit parameters ``dvt_<instance>`` and ``mu_<instance>`` that put a draw into a netlist.
+    r"""Subcircuit parameters ``dvt_<instance>`` and ``mu_<instance>`` that put a draw into a netlist.
 
     ``dvt_*`` goes to BSIM4's ``delvto=``, which adds to the *signed* threshold; a draw counts increases of
-    \\|threshold\\|, so the p transistors change sign here and nowhere else.
+    \|threshold\|, so the p transistors change sign here and nowhere else.
 
     Raises
     ------
@@ -226,7 +253,7 @@ def mismatch_parameters(circuit: Circuit, mismatch: Mismatch) -> dict[str, float
     for instance, (threshold, mobility) in mismatch.items():
         if instance not in geometries:
             raise ProcessError(
-                f"{circuit.name}: mismatch for unknown transistor {instance!r}; known: {', '.join(geometries)}"
+                f"{circuit.name}: mismatch of unknown transistor {instance!r}; known: {', '.join(geometries)}"
             )
         sign = -1.0 if geometries[instance][0] == "p" else 1.0
         parameters[f"dvt_{instance}"] = sign * threshold

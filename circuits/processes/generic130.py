@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import as_file, files
 
 from circuits.process import Geometry, Pelgrom, Process
 from circuits.processes.library import section
+
+PELGROM = Pelgrom(
+    a_vt_n=5.0e-9, a_vt_p=6.3e-9, a_mu_n=1.0e-8, a_mu_p=1.0e-8, source="assumed: thresholds as in sky130"
+)
 
 
 @dataclass(frozen=True)
@@ -21,11 +25,14 @@ class Generic130(Process):
     corners: tuple[str, ...] = ("tt", "ff", "ss", "sf", "fs")
     min_length: float = 0.5e-6
     min_width: float = 0.5e-6
-    pelgrom: Pelgrom = Pelgrom(
-        a_vt_n=5.0e-9, a_vt_p=6.3e-9, a_mu=1.0e-8, source="assumed: the sky130 figures"
-    )
+    pelgrom: Pelgrom = PELGROM
 
-    def _cards(self, corner: str, geometries: Iterable[Geometry]) -> tuple[str, ...]:
+    def _cards(self, corner: str, geometries: tuple[Geometry, ...]) -> tuple[str, ...]:
         """One pair of cards serves every geometry."""
-        with as_file(files("netlists").joinpath("models/generic130.lib")) as path:
-            return section(path, corner)
+        return _section(corner)
+
+
+@lru_cache
+def _section(corner: str) -> tuple[str, ...]:
+    with as_file(files("netlists").joinpath("models/generic130.lib")) as path:
+        return section(path, corner)

@@ -1,0 +1,68 @@
+"""Binned model cards: the bins that a circuit needs, renamed to ``nfet`` and ``pfet``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from circuits.process import Geometry, ProcessError
+
+_HEAD = re.compile(r"^\.model\s+(\S+)\.(\d+)\s+(nmos|pmos)\s+", re.IGNORECASE)
+_EQUALS = re.compile(r"\s*=\s*")
+_LIMIT = re.compile(r"\b([lw]m(?:in|ax))\s*=\s*([-+.\deE]+)")
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One ``.model`` statement and the box of W and L (metres) in which ngspice uses it."""
+
+    card: str
+    lengths: tuple[float, float]
+    widths: tuple[float, float]
+
+    def holds(self, width: float, length: float) -> bool:
+        """Whether ngspice may choose this bin: both ends of both ranges count."""
+        return _within(width, self.widths) and _within(length, self.lengths)
+
+
+def _within(value: float, limits: tuple[float, float]) -> bool:
+    slack = 1e-9 * value
+    return limits[0] - slack <= value <= limits[1] + slack
+
+
+def bins_of(model: str, polarity: str, statements: Iterable[str]) -> tuple[Bin, ...]:
+    """Bins of ``model`` in file order, renamed to ``nfet.<i>`` or ``pfet.<i>``."""
+    found: list[Bin] = []
+    for statement in statements:
+        head = _HEAD.match(statement)
+        if head and head[1].lower() == model.lower():
+            parameters = _EQUALS.sub("=", statement[head.end() :])
+            card = f".model {polarity}fet.{head[2]} {head[3].lower()} {parameters}"
+            limits = {name.lower(): float(value) for name, value in _LIMIT.findall(statement)}
+            found.append(Bin(card, (limits["lmin"], limits["lmax"]), (limits["wmin"], limits["wmax"])))
+    return tuple(found)
+
+
+def cut(
+    process: str, polarity: str, bins: tuple[Bin, ...], geometries: Iterable[Geometry]
+) -> tuple[str, ...]:
+    """Cards of the bins that the transistors of this polarity need, in the order of the library.
+
+    A transistor on a border keeps every bin that touches it: ngspice then chooses as from the full library.
+
+    Raises
+    ------
+    ProcessError
+        When a transistor lies in no bin.
+    """
+    wanted = [(width, length) for p, width, length in geometries if p == polarity]
+    for width, length in wanted:
+        if not any(b.holds(width, length) for b in bins):
+            widths = sorted({b.widths for b in bins if _within(length, b.lengths)})
+            accepted = ", ".join(f"{a:g} to {b:g}" for a, b in widths) or "none"
+            raise ProcessError(
+                f"{process}: no {polarity}fet model for W={width:g} m, L={length:g} m;"
+                f" widths accepted at this length (m): {accepted}"
+            )
+    return tuple(b.card for b in bins if any(b.holds(*size) for size in wanted))
