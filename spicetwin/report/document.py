@@ -57,7 +57,7 @@ class Table:
         for number, row in enumerate(self.rows, start=1):
             if len(row) != len(self.columns):
                 raise ReportError(
-                    f"table {self.caption!r}: row {number} has {len(row)} cells, not {len(self.columns)} as the head"
+                    f"table {self.caption!r}: row {number} has {len(row)} cells, not {len(self.columns)}"
                 )
 
 
@@ -142,7 +142,7 @@ class Document:
 
     @classmethod
     def load(cls, folder: Path) -> Document:
-        """Document of the run in ``folder``; :class:`ReportError` where there is none, saying how to make it."""
+        """Document of the run in ``folder``; :class:`ReportError` where there is none."""
         path = folder / FILE_NAME
         try:
             text = path.read_text(encoding="utf-8")
