@@ -166,7 +166,8 @@ def _locate_file(source: Source, file: DataFile, mirror: Path | None, data: Path
             return path
     raise MissingDataError(
         f"data source {source.name}: {file.path} is not here; get it with "
-        f"'spicetwin data pull {source.name}', or set {MIRROR_VARIABLE} to a folder laid out <owner>/<repo>/<commit>/<path>"
+        f"'spicetwin data pull {source.name}', "
+        f"or set {MIRROR_VARIABLE} to a folder laid out <owner>/<repo>/<commit>/<path>"
     )
 
 
