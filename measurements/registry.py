@@ -216,8 +216,10 @@ def _fetch(source: Source, file: DataFile, mirror: Path | None, path: Path) -> N
         else:
             _copy(mirror / source.location(file), file, path)
     except OSError as error:
-        reason = error.strerror or str(error).splitlines()[0][:200]
-        raise DataError(f"{source.name}: cannot get {file.path} ({reason})") from error
+        reason = error.strerror or type(error).__name__
+        place = source.url(file) if mirror is None else str(mirror)
+        hint = "" if mirror is not None else "; without a network: --mirror DIR"
+        raise DataError(f"{source.name}: cannot get {file.path} from {place} ({reason}){hint}") from error
 
 
 def _copy(original: Path, file: DataFile, path: Path) -> None:

@@ -1,7 +1,7 @@
 """Write the virtual chips: data of known truth in the shape of the CoACH DPI and the IHP Id-Vg measurements.
 
-Closed forms only, no circuit simulator: the pulse-on and pulse-off solutions of the differential-pair integrator and
-the EKV drain current. Run ``python -m measurements.virtual.generate`` to rewrite the committed files.
+Closed forms only, no circuit simulator: the pulse-on and pulse-off solutions of the differential-pair
+integrator and the EKV drain current. Run ``python -m measurements.virtual.generate`` to rewrite the committed files.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class DpiTruth:
 
 @dataclass(frozen=True, slots=True)
 class FetTruth:
-    """True parameters of one polarity of the virtual transistors, at 300.15 K with linear temperature slopes."""
+    """True parameters of the virtual transistors of one polarity, at 300.15 K with linear slopes in T."""
 
     kappa: float
     kappa_slope: float
@@ -61,7 +61,7 @@ TEMPERATURES = (233.15, 300.15, 398.15)
 
 
 def dpi_pulse_end(truth: DpiTruth, conditions: Conditions) -> float:
-    """Depth v_rest - V_syn in V when the input pulse ends: implicit solution of the turn-on, solved by bisection."""
+    """Depth v_rest - V_syn in V at the end of the input pulse: implicit turn-on solution, by bisection."""
     u_t = BOLTZMANN_OVER_CHARGE * _number(conditions, "temperature")
     i_tau = truth.mirror_tau * _number(conditions, "i_tau")
     i_thr = truth.mirror_thr * _number(conditions, "i_thr")
@@ -86,12 +86,12 @@ def dpi_floor(truth: DpiTruth, conditions: Conditions) -> float:
 
 
 def dpi_depth(time: FloatArray, depth: float, slope: float, u_t: float) -> FloatArray:
-    """Depth in V after the pulse: linear in time, then exponential as the leak transistor leaves saturation."""
+    """Depth in V after the pulse: linear, then exponential as the leak transistor leaves saturation."""
     return np.asarray(u_t * np.log1p(math.expm1(depth / u_t) * np.exp(-slope * time / u_t)), dtype=np.float64)
 
 
 def dpi_table(truth: DpiTruth, conditions: Conditions, rng: np.random.Generator) -> Table:
-    """Two pulses of ten samples: V_syn with Gaussian noise, counts of the following interval with Poisson noise."""
+    """Two pulses of ten samples: V_syn with Gaussian noise, counts of the interval after with Poisson noise."""
     u_t = BOLTZMANN_OVER_CHARGE * _number(conditions, "temperature")
     slope = truth.mirror_tau * _number(conditions, "i_tau") / _number(conditions, "c_syn")
     interval, depth = _number(conditions, "interval"), dpi_pulse_end(truth, conditions)
@@ -150,8 +150,8 @@ def write_fet(folder: Path) -> None:
             for temperature in TEMPERATURES if index < 2 else (300.15,):
                 name = f"{polarity}mos_w{w * 1e6:g}u_l{length * 1e6:g}u_{temperature:.0f}k"
                 curves[name] = {
-                    "polarity": polarity, "w": w, "l": length, "temperature": temperature, "v_ds": 0.05, "v_bs": 0.0,
-                    "module": "virtual",
+                    "polarity": polarity, "w": w, "l": length, "temperature": temperature,
+                    "v_ds": 0.05, "v_bs": 0.0, "module": "virtual",
                 }  # fmt: skip
                 tables[name] = fet_table(truth, w, length, temperature, rng)
     floor = {"i_d": FETS["n"].read_floor}
@@ -173,7 +173,7 @@ def _head(
 ) -> str:
     """The part of a campaign TOML above its files."""
     lines = [
-        "# Virtual data of known truth (truth.toml), made by measurements/virtual/generate.py: no measurement.",
+        "# Virtual data of known truth (truth.toml), not a measurement: measurements/virtual/generate.py.",
         f"# Seed {SEED}.",
         "",
         "[campaign]",
