@@ -1,1 +1,57 @@
+"""Circuits and testbenches of every family, by name; third parties add theirs through entry points."""
 
+from __future__ import annotations
+
+import importlib.metadata
+from typing import TypeVar
+
+from circuits.circuit import Circuit, ParameterError
+from circuits.testbench import Testbench
+
+#: Entry-point groups: an entry names a Circuit or Testbench subclass, registered under the class's ``name``.
+CIRCUIT_ENTRY_POINTS = "spicetwin.circuits"
+TESTBENCH_ENTRY_POINTS = "spicetwin.testbenches"
+
+_T = TypeVar("_T")
+
+
+def circuits() -> dict[str, type[Circuit]]:
+    """Every known circuit class by name.
+
+    Raises
+    ------
+    ParameterError
+        An entry point names something that is no Circuit, or takes a name that is already in use.
+    """
+    from circuits.families.dpi import DpiNeuron, DpiSynapse
+
+    return _with_third_party((DpiSynapse, DpiNeuron), Circuit, CIRCUIT_ENTRY_POINTS)
+
+
+def testbenches() -> dict[str, type[Testbench]]:
+    """Every known testbench class by name.
+
+    Raises
+    ------
+    ParameterError
+        An entry point names something that is no Testbench, or takes a name that is already in use.
+    """
+    return _with_third_party((), Testbench, TESTBENCH_ENTRY_POINTS)
+
+
+testbenches.__test__ = False  # type: ignore[attr-defined]  # keeps pytest from collecting an imported name
+
+
+def _with_third_party(own: tuple[type[_T], ...], kind: type[_T], group: str) -> dict[str, type[_T]]:
+    known: dict[str, type[_T]] = {cls.name: cls for cls in own}  # type: ignore[attr-defined]
+    for point in importlib.metadata.entry_points(group=group):
+        cls = point.load()
+        if not (isinstance(cls, type) and issubclass(cls, kind)):
+            raise ParameterError(f"entry point {point.value!r} in {group} is not a {kind.__name__}")
+        name: str = cls.name  # type: ignore[attr-defined]
+        if name in known:
+            raise ParameterError(
+                f"entry point {point.value!r} in {group}: the name {name!r} is already in use"
+            )
+        known[name] = cls
+    return known
