@@ -124,7 +124,7 @@ def observable_by_corner(
 ) -> Figure:
     """An observable against a swept parameter, one line a corner (or temperature, or supply).
 
-    Where all curves share their x values, a panel below shows each one's ratio to the first, since a logarithmic
+    Where all curves share their x values, a panel below shows each one's ratio to the first: a logarithmic
     axis of several decades hides what corners change.
 
     Parameters

@@ -1,0 +1,1 @@
+"""Benchmarks: every module has a ``run()`` that yields rows of ``spicetwin bench``."""

@@ -1,0 +1,53 @@
+"""Benchmarks of the checkout: each module in ``benchmarks/`` measures ratios side by side in one run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from spicetwin.boundary import InputError
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One measured figure: what, how much, its unit, what is wanted of it, and whether it is met."""
+
+    benchmark: str
+    quantity: str
+    value: float
+    unit: str
+    target: str = ""
+    met: bool | None = None
+
+
+def benchmark_folder() -> Path:
+    """``benchmarks/`` beside the package; an installation without the checkout has none."""
+    folder = Path(__file__).resolve().parent.parent / "benchmarks"
+    if not (folder / "__init__.py").is_file():
+        raise InputError(
+            f"there is no {folder}: benchmarks belong to the source checkout; "
+            "clone the project and run 'make bench' there"
+        )
+    return folder
+
+
+def benchmark_names() -> list[str]:
+    """Names of the benchmarks: modules of ``benchmarks/`` whose name does not start with an underscore."""
+    return sorted(path.stem for path in benchmark_folder().glob("[a-z]*.py"))
+
+
+def run_benchmark(name: str) -> list[Ratio]:
+    """Run one benchmark; its module's ``run()`` yields rows (quantity, value, unit, target, met)."""
+    known = benchmark_names()
+    if name not in known:
+        raise InputError(f"unknown benchmark {name!r}; known: {', '.join(known)}")
+    root = str(benchmark_folder().parent)
+    if root not in sys.path:
+        # Worker processes import the benchmark's functions by name, so loading it from its path is not enough.
+        sys.path.insert(0, root)
+    rows: Iterable[dict[str, Any]] = import_module(f"benchmarks.{name}").run()
+    return [Ratio(name, **row) for row in rows]
