@@ -8,7 +8,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from calibration.measured import Campaign, Origin, ReadError
-from calibration.readers.coach import read_coach_dpi, read_coach_fet, read_coach_neuron
+from calibration.readers import rram
+from calibration.readers.aixacct import read_aixacct
+from calibration.readers.b1500 import read_b1500
+from calibration.readers.coach import read_coach_dpi, read_coach_fet, read_coach_follower, read_coach_neuron
 from calibration.readers.csv_campaign import read_campaign
 from calibration.readers.ihp import ORIGIN as IHP_ORIGIN
 from calibration.readers.ihp import read_ihp_idvg
@@ -60,6 +63,13 @@ def _own_readers() -> tuple[Reader, ...]:
         Reader("coach_dpi", "CoACH chip, DPI synapse records", lambda p, _: read_coach_dpi(p)),
         Reader("coach_fet", "CoACH chip, transistor curves", lambda p, _: read_coach_fet(p)),
         Reader("coach_neuron", "CoACH chip, membrane traces", lambda p, _: read_coach_neuron(p)),
+        Reader("coach_follower", "CoACH chip, source followers", lambda p, _: read_coach_follower(p)),
+        Reader("aixacct", "aixACCT TF Analyzer pulse export, one curve per pulse", read_aixacct, (".dat",)),
+        Reader("b1500", "Keysight B1500 WGFMU export", read_b1500),
+        Reader("rram_pulse_sweep", "RRAM array: resistance before and after a pulse", rram.PULSE_SWEEP.read),
+        Reader("rram_read_iv", "RRAM array: read current against voltage", rram.READ_IV.read),
+        Reader("rram_cells", "RRAM array: resistance of every cell", rram.CELLS.read),
+        Reader("rram_cycles", "RRAM array: low and high resistance over cycles", rram.CYCLES.read),
     )
 
 

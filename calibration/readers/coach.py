@@ -29,8 +29,13 @@ def read_coach_dpi(paths: Sequence[Path]) -> Campaign:
 
 
 def read_coach_fet(paths: Sequence[Path]) -> Campaign:
-    """Read transistor curves (two lines): ``v`` (V, swept voltage as recorded) and ``i_d`` (A)."""
+    """Read transistor curves (two lines): ``v_gate`` (V, to ground) and ``i_d`` (A), less clipped rows."""
     return _read("coach_fet", paths, parse_fet)
+
+
+def read_coach_follower(paths: Sequence[Path]) -> Campaign:
+    """Read source-follower curves (two lines): ``v_in`` and ``v_out`` (V)."""
+    return _read("coach_follower", paths, parse_follower)
 
 
 def read_coach_neuron(paths: Sequence[Path]) -> Campaign:
@@ -39,7 +44,7 @@ def read_coach_neuron(paths: Sequence[Path]) -> Campaign:
 
 
 def campaign_plan(name: str) -> CampaignPlan:
-    """Committed campaign of the CoACH chip (``coach_dpi``, ``coach_fet``, ``coach_neuron``)."""
+    """Committed campaign of the CoACH chip: ``coach_dpi``, ``_fet``, ``_follower`` or ``_neuron``."""
     resource = files("calibration") / "campaigns" / f"{name}.toml"
     return parse_campaign(resource.read_text(encoding="utf-8"), Path(f"calibration/campaigns/{name}.toml"))
 
@@ -112,8 +117,14 @@ def parse_dpi(content: bytes, path: Path) -> Table:
 
 def parse_fet(content: bytes, path: Path) -> Table:
     """Table of one transistor curve."""
-    v, i_d = _records(content, path, ("v", "i_d"))
-    return Table({"v": v, "i_d": i_d}, {"v": "V", "i_d": "A"})
+    v_gate, i_d = _records(content, path, ("v_gate", "i_d"))
+    return Table({"v_gate": v_gate, "i_d": i_d}, {"v_gate": "V", "i_d": "A"})
+
+
+def parse_follower(content: bytes, path: Path) -> Table:
+    """Table of one source-follower curve."""
+    v_in, v_out = _records(content, path, ("v_in", "v_out"))
+    return Table({"v_in": v_in, "v_out": v_out}, {"v_in": "V", "v_out": "V"})
 
 
 def parse_neuron(content: bytes, path: Path) -> Table:

@@ -36,7 +36,8 @@ SI_UNITS = (
 )
 ACCEPTED = "a unit of " + ", ".join(SI_UNITS) + " with an SI prefix, e.g. ms, pA, uC/cm^2, degC"
 # A short plain expression: pint must not be handed arbitrary text of a data file (huge exponents, say).
-_SHAPE = re.compile(r"1|%|°C|[A-Za-zµμΩ]{1,12}(\^-?\d)?([*/·][A-Za-zµμΩ]{1,12}(\^-?\d)?){0,3}")
+_SHAPE = re.compile(r"1|%|°C|[A-Za-zµμΩ]{1,12}(\^?-?\d)?([*/·][A-Za-zµμΩ]{1,12}(\^?-?\d)?){0,3}")
+_EXPONENT = re.compile(r"(?<=[A-Za-zµμΩ])\^?(-?\d)")
 _QUANTITY = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s+(\S+)\s*")
 
 
@@ -83,7 +84,7 @@ def conversion(unit: str) -> tuple[float, float, str]:
     if text == "1":
         return 1.0, 0.0, "1"
     units, dimensions = _registry()
-    spelled = text.replace("^", "**").replace("°C", "degC").replace("·", "*").replace("%", "percent")
+    spelled = _EXPONENT.sub(r"**\1", text).replace("°C", "degC").replace("·", "*").replace("%", "percent")
     try:
         base = units.Quantity(np.array([0.0, 1.0]), spelled)
         name = dimensions[base.dimensionality]

@@ -1,7 +1,7 @@
 """Write the virtual chips: data of known truth in the shape of the CoACH DPI and the IHP Id-Vg measurements.
 
 Closed forms only, no circuit simulator: the pulse-on and pulse-off solutions of the differential-pair
-integrator and the EKV drain current. Run ``python -m measurements.virtual.generate`` to rewrite the committed files.
+integrator and the EKV drain current. Rewrite the files with ``python -m measurements.virtual.generate``.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def dpi_depth(time: FloatArray, depth: float, slope: float, u_t: float) -> Float
 
 
 def dpi_table(truth: DpiTruth, conditions: Conditions, rng: np.random.Generator) -> Table:
-    """Two pulses of ten samples: V_syn with Gaussian noise, counts of the interval after with Poisson noise."""
+    """Two pulses of ten samples: V_syn with Gaussian noise, counts of the next interval with Poisson."""
     u_t = BOLTZMANN_OVER_CHARGE * _number(conditions, "temperature")
     slope = truth.mirror_tau * _number(conditions, "i_tau") / _number(conditions, "c_syn")
     interval, depth = _number(conditions, "interval"), dpi_pulse_end(truth, conditions)
