@@ -1,0 +1,247 @@
+"""Compiled event-driven integration: the arithmetic of :mod:`pysim.integrators`, one neuron after the other.
+
+Parameter rows of the neuron as in ``DpiNeuron.parameters``, of the synapses as in ``DpiSynapse.parameters``.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from pysim import integrators
+from pysim.kernels.dpi_synapse import decay, output, pulse
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+_A = np.array(integrators.A)
+_B = np.array(integrators.B)
+_C = np.array(integrators.C)
+_E = np.array(integrators.E)
+_SAFETY, _SHRINK, _GROW = integrators.SAFETY, integrators.SHRINK, integrators.GROW
+_LOCATE = integrators.LOCATE
+
+
+@njit(cache=True, error_model="numpy")
+def _feedback(code: int, q: FloatArray, i: int, grid: FloatArray, y: float) -> float:
+    current: float = 0.0
+    if code == 1:
+        s = (q[2, i] * math.exp(y) - q[9, i]) / q[10, i]
+        e = math.exp(-abs(s))
+        current = q[8, i] * (1.0 / (1.0 + e) if s >= 0 else e / (1.0 + e))
+    elif code == 2:
+        current = q[8, i] * math.exp(q[9, i] * (y + math.log(q[2, i] / q[8, i])))
+    elif code == 3:
+        cells = grid.shape[1] - 1
+        position = (y + math.log(q[2, i]) - grid[0, 0]) * (cells / (grid[0, cells] - grid[0, 0]))
+        position = min(max(position, 0.0), float(cells))
+        k = min(int(position), cells - 1)
+        f = position - k
+        left = grid[1, k] + f * (3.0 - 2.0 * f) * f * (grid[1, k + 1] - grid[1, k])
+        current = q[8, i] * (left + f * (1.0 - f) * ((1.0 - f) * grid[2, k] - f * grid[2, k + 1]))
+    return current
+
+
+@njit(cache=True, error_model="numpy")
+def _present(p: FloatArray, s: int, i: int, x: float, since: float, end: float, t: float) -> float:
+    if end > since:
+        risen: float = max(pulse(x, t - since, p[0, s, i], p[1, s, i], p[2, s, i], p[4, s, i]), p[6, s, i])
+        return risen
+    return decay(x, t - since, p[0, s, i], p[5, s, i], p[6, s, i])
+
+
+@njit(cache=True, error_model="numpy")
+def _slope(
+    code: int,
+    q: FloatArray,
+    i: int,
+    grid: FloatArray,
+    p: FloatArray,
+    inhibitory: BoolArray,
+    i_dc: float,
+    ahp: float,
+    last: float,
+    x: FloatArray,
+    since: FloatArray,
+    end: FloatArray,
+    t: float,
+    y: float,
+) -> float:
+    i_in = i_dc
+    shunt = ahp * math.exp(-(t - last) / q[11, i]) if ahp > 0.0 else 0.0
+    for s in range(p.shape[1]):
+        current = output(_present(p, s, i, x[s, i], since[s, i], end[s, i], t), p[7, s, i])
+        if inhibitory[s]:
+            shunt += current
+        else:
+            i_in += current
+    y = min(max(y, -600.0), q[4, i] + 0.5)
+    drive = i_in / (1.0 + math.exp(q[3, i] * y)) - shunt + _feedback(code, q, i, grid, y)
+    slope: float = (drive / q[1, i] - 1.0 + q[7, i] * math.exp(-y)) / q[0, i]
+    return slope
+
+
+@njit(cache=True, error_model="numpy")
+def _trial(
+    code: int,
+    q: FloatArray,
+    i: int,
+    grid: FloatArray,
+    p: FloatArray,
+    inhibitory: BoolArray,
+    i_dc: float,
+    ahp: float,
+    last: float,
+    x: FloatArray,
+    since: FloatArray,
+    end: FloatArray,
+    t: float,
+    y: float,
+    k: FloatArray,
+    h: float,
+) -> tuple[float, float]:
+    """One step of length h with the slopes in ``k``: new y, error estimate; k[6] is the slope at the end."""
+    for stage in range(1, 6):
+        increment = 0.0
+        for j in range(stage):
+            increment += _A[stage, j] * k[j]
+        k[stage] = _slope(
+            code,
+            q,
+            i,
+            grid,
+            p,
+            inhibitory,
+            i_dc,
+            ahp,
+            last,
+            x,
+            since,
+            end,
+            t + _C[stage] * h,
+            y + h * increment,
+        )
+    total = 0.0
+    for j in range(6):
+        total += _B[j] * k[j]
+    new = y + h * total
+    k[6] = _slope(code, q, i, grid, p, inhibitory, i_dc, ahp, last, x, since, end, t + h, new)
+    error = 0.0
+    for j in range(7):
+        error += _E[j] * k[j]
+    return new, abs(h * error)
+
+
+@njit(cache=True, error_model="numpy")
+def _events(
+    p: FloatArray,
+    i: int,
+    times: FloatArray,
+    first: IntArray,
+    stop: IntArray,
+    x: FloatArray,
+    since: FloatArray,
+    end: FloatArray,
+    t: float,
+    until: float,
+) -> float:
+    """Apply the events that are due; time of the next one."""
+    boundary = until
+    for s in range(p.shape[1]):
+        if end[s, i] > since[s, i] and end[s, i] <= t:
+            x[s, i] = _present(p, s, i, x[s, i], since[s, i], end[s, i], end[s, i])
+            since[s, i] = end[s, i]
+        while first[s, i] < stop[s, i] and times[first[s, i]] <= t:
+            x[s, i] = _present(p, s, i, x[s, i], since[s, i], end[s, i], t)
+            since[s, i] = t
+            end[s, i] = t + p[3, s, i]
+            first[s, i] += 1
+        if first[s, i] < stop[s, i]:
+            boundary = min(boundary, times[first[s, i]])
+        if end[s, i] > since[s, i]:
+            boundary = min(boundary, end[s, i])
+    return boundary
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def advance_all(
+    q: FloatArray,
+    code: int,
+    grid: FloatArray,
+    p: FloatArray,
+    inhibitory: BoolArray,
+    i_in: FloatArray,
+    times: FloatArray,
+    first: IntArray,
+    stop: IntArray,
+    time: FloatArray,
+    membrane: FloatArray,
+    step: FloatArray,
+    held: FloatArray,
+    adaptation: FloatArray,
+    last: FloatArray,
+    x: FloatArray,
+    since: FloatArray,
+    end: FloatArray,
+    steps: IntArray,
+    until: float,
+    tolerance: float,
+    buffer: FloatArray,
+    count: IntArray,
+) -> None:
+    """Advance every neuron to ``until``, or until its row of ``buffer`` is full of spike times."""
+    for i in prange(q.shape[1]):
+        t, y, h, n = time[i], membrane[i], step[i], count[i]
+        ahp, before, hold = adaptation[i], last[i], held[i]
+        k = np.empty(7)
+        slopes = np.empty(7)
+        while t < until and n < buffer.shape[1]:
+            boundary = _events(p, i, times, first, stop, x, since, end, t, until)
+            if t < hold:
+                t = min(boundary, hold)
+                continue
+            room = boundary - t
+            clipped = h >= room
+            trial = room if clipped else h
+            k[0] = _slope(code, q, i, grid, p, inhibitory, i_in[i], ahp, before, x, since, end, t, y)
+            new, error = _trial(
+                code, q, i, grid, p, inhibitory, i_in[i], ahp, before, x, since, end, t, y, k, trial
+            )
+            steps[i] += 1
+            ratio = error / tolerance
+            accepted = ratio <= 1.0 or trial <= 1e-13 * (t + q[0, i])
+            proposed = trial * min(max(_SAFETY * max(ratio, 1e-10) ** -0.2, _SHRINK), _GROW)
+            h = max(h, proposed) if accepted and clipped else proposed
+            if not accepted:
+                continue
+            if new < q[4, i]:
+                t = boundary if clipped else t + trial
+                y = new
+                continue
+            low, high = 0.0, trial
+            guess = trial * (q[4, i] - y) / (new - y)
+            slopes[0] = k[0]
+            for _ in range(_LOCATE):
+                value, _e = _trial(
+                    code, q, i, grid, p, inhibitory, i_in[i], ahp, before, x, since, end, t, y, slopes, guess
+                )
+                if value >= q[4, i]:
+                    high = guess
+                else:
+                    low = guess
+                better = guess - (value - q[4, i]) / (slopes[6] if slopes[6] > 0 else 1.0)
+                inside = slopes[6] > 0 and low <= better <= high
+                guess = better if inside else 0.5 * (low + high)
+            t += guess
+            y = q[5, i]
+            hold = t + q[6, i]
+            ahp = ahp * math.exp(-(t - before) / q[11, i]) + q[12, i]
+            before = t
+            buffer[i, n] = t
+            n += 1
+        time[i], membrane[i], step[i], count[i] = t, y, h, n
+        adaptation[i], last[i], held[i] = ahp, before, hold
