@@ -106,6 +106,8 @@ class Measured:
         The file and its origin.
     floors
         Read floor of a column in SI units: smaller magnitudes are censored, not measured.
+    ceilings
+        Upper end of the range of a column in SI units: larger values are censored.
     exclusions
         Rows already left out, with reasons.
     """
@@ -116,6 +118,7 @@ class Measured:
     conditions: Mapping[str, float | str]
     source: DataSource
     floors: Mapping[str, float] = field(default_factory=dict)
+    ceilings: Mapping[str, float] = field(default_factory=dict)
     exclusions: tuple[Exclusion, ...] = ()
 
     def __post_init__(self) -> None:
@@ -126,9 +129,9 @@ class Measured:
             raise ValueError(
                 f"{self.name}: columns {sorted(self.columns)} but units for {sorted(self.units)}"
             )
-        unknown = sorted(set(self.floors) - set(self.columns))
+        unknown = sorted({*self.floors, *self.ceilings} - set(self.columns))
         if unknown:
-            raise ValueError(f"{self.name}: floor for unknown column {unknown[0]!r}")
+            raise ValueError(f"{self.name}: read limit for unknown column {unknown[0]!r}")
         frozen = {name: np.array(values, dtype=np.float64) for name, values in self.columns.items()}
         if len({values.shape for values in frozen.values()}) != 1 or next(iter(frozen.values())).ndim != 1:
             raise ValueError(f"{self.name}: columns differ in length or are not one-dimensional")
@@ -162,11 +165,13 @@ class Measured:
         return value
 
     def censored(self, column: str) -> BoolArray:
-        """True where the magnitude of ``column`` is at or below its read floor (nowhere without a floor)."""
+        """True where ``column`` is at or beyond its read limits, which is nowhere for a column without limits.
+
+        A floor is compared with the magnitude of the values, a ceiling with the values.
+        """
         values = self[column]
-        if column not in self.floors:
-            return np.zeros(values.shape, dtype=np.bool_)
-        return np.asarray(np.abs(values) <= self.floors[column], dtype=np.bool_)
+        low, high = self.floors.get(column, -1.0), self.ceilings.get(column, np.inf)
+        return np.asarray((np.abs(values) <= low) | (values >= high), dtype=np.bool_)
 
     def exclude(self, mask: BoolArray, reason: str) -> Measured:
         """Copy without the rows where ``mask`` is true; the reason and the number of rows are kept."""

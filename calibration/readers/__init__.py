@@ -66,7 +66,10 @@ def _own_readers() -> tuple[Reader, ...]:
         Reader("coach_follower", "CoACH chip, source followers", lambda p, _: read_coach_follower(p)),
         Reader("aixacct", "aixACCT TF Analyzer pulse export, one curve per pulse", read_aixacct, (".dat",)),
         Reader("b1500", "Keysight B1500 WGFMU export", read_b1500),
-        Reader("rram_pulse_sweep", "RRAM array: resistance before and after a pulse", rram.PULSE_SWEEP.read),
+        Reader("rram_set_sweep", "RRAM array: resistance before and after a SET pulse", rram.SET_SWEEP.read),
+        Reader(
+            "rram_reset_sweep", "RRAM array: resistance around a RESET pulse of 3 V", rram.RESET_SWEEP.read
+        ),
         Reader("rram_read_iv", "RRAM array: read current against voltage", rram.READ_IV.read),
         Reader("rram_cells", "RRAM array: resistance of every cell", rram.CELLS.read),
         Reader("rram_cycles", "RRAM array: low and high resistance over cycles", rram.CYCLES.read),

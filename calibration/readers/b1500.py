@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,39 +20,69 @@ _COLUMNS = {
 }
 
 
+@dataclass
+class _Record:
+    """One test record of an export while its lines are read."""
+
+    title: str
+    display: bool = False
+    expected: int = 0
+    names: list[str] = field(default_factory=list)
+    rows: list[list[float]] = field(default_factory=list)
+
+
 def read_b1500(paths: Sequence[Path], origin: Origin) -> Campaign:
-    """Read exports, one :class:`Measured` per file: ``time`` (s), ``v`` (V), ``i`` (A, channel 2)."""
-    return tuple(_read_one(path, origin) for path in paths)
+    """Read exports, one :class:`Measured` per test record: ``time`` (s), ``v`` (V), ``i`` (A, channel 2).
+
+    The second copy of the data that the display of the pattern editor stores is passed over.
+    """
+    return tuple(curve for path in paths for curve in _read_one(path, origin))
 
 
-def _read_one(path: Path, origin: Origin) -> Measured:
-    """One file."""
+def _read_one(path: Path, origin: Origin) -> Campaign:
+    """Records of one file."""
     content = read_bytes(path)
-    names: list[str] = []
-    rows: list[list[float]] = []
-    conditions: dict[str, float | str] = {}
-    expected = 0
-    for row, cells in enumerate(
-        csv.reader(decode(content, path).splitlines(), skipinitialspace=True), start=1
-    ):
+    source = origin.source(path, content)
+    records = [record for record in _records(decode(content, path), path) if not record.display]
+    if not any(record.rows for record in records):
+        raise ReadError("no data", file=path, accepted="a B1500 export with DataName and DataValue lines")
+    measured = []
+    for index, record in enumerate(records):
+        found = len(record.rows)
+        if found != record.expected:
+            raise ReadError(
+                "file is cut", file=path, value=f"{found} rows", accepted=f"{record.expected} rows"
+            )
+        table: FloatArray = np.array(record.rows, dtype=np.float64)
+        columns = {_COLUMNS[name][0]: table[:, i] for i, name in enumerate(record.names) if name in _COLUMNS}
+        conditions: dict[str, float | str] = {"title": record.title}
+        measured.append(
+            Measured(f"{path.stem}#{index}", columns, dict(_COLUMNS.values()), conditions, source)
+        )
+    return tuple(measured)
+
+
+def _records(text: str, path: Path) -> list[_Record]:
+    """Test records of an export, in file order; each begins with its SetupTitle."""
+    records: list[_Record] = []
+    for row, cells in enumerate(csv.reader(text.splitlines(), skipinitialspace=True), start=1):
         if not cells:
             continue
         if cells[0] == "SetupTitle":
-            conditions["title"] = ", ".join(cells[1:])
+            records.append(_Record(", ".join(cells[1:])))
+            continue
+        if not records:
+            raise ReadError("not a B1500 export", file=path, row=row, value=cells[0], accepted="SetupTitle")
+        record = records[-1]
+        if cells[:2] == ["MetaData", "TestRecord.EntryPoint"]:
+            record.display = cells[2:] == ["false"]
         elif cells[0] == "Dimension1":
-            expected = int(number(cells[1], file=path, row=row, column="Dimension1")) if len(cells) > 1 else 0
+            record.expected = int(number(",".join(cells[1:2]), file=path, row=row, column="Dimension1"))
         elif cells[0] == "DataName":
-            names = _names(cells[1:], path, row)
+            record.names = _names(cells[1:], path, row)
         elif cells[0] == "DataValue":
-            rows.append(_data_row(cells[1:], names, path, row))
-    if not rows:
-        raise ReadError("no data", file=path, accepted="a B1500 export with DataName and DataValue lines")
-    if expected and len(rows) != expected:
-        raise ReadError("file is cut", file=path, value=f"{len(rows)} rows", accepted=f"{expected} rows")
-    table: FloatArray = np.array(rows, dtype=np.float64)
-    columns = {_COLUMNS[name][0]: table[:, i] for i, name in enumerate(names) if name in _COLUMNS}
-    units = dict(_COLUMNS.values())
-    return Measured(path.stem, columns, units, conditions, origin.source(path, content))
+            record.rows.append(_data_row(cells[1:], record.names, path, row))
+    return records
 
 
 def _names(cells: Sequence[str], path: Path, row: int) -> list[str]:

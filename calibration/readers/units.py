@@ -32,6 +32,7 @@ SI_UNITS = (
     "C/m^2",
     "F/m^2",
     "A/m^2",
+    "J/m^2",
     "S/V",
 )
 ACCEPTED = "a unit of " + ", ".join(SI_UNITS) + " with an SI prefix, e.g. ms, pA, uC/cm^2, degC"
@@ -84,7 +85,13 @@ def conversion(unit: str) -> tuple[float, float, str]:
     if text == "1":
         return 1.0, 0.0, "1"
     units, dimensions = _registry()
-    spelled = _EXPONENT.sub(r"**\1", text).replace("°C", "degC").replace("·", "*").replace("%", "percent")
+    spelled = (
+        _EXPONENT.sub(r"**\1", text)
+        .replace("°C", "degC")
+        .replace("Ohm", "ohm")
+        .replace("·", "*")
+        .replace("%", "percent")
+    )
     try:
         base = units.Quantity(np.array([0.0, 1.0]), spelled)
         name = dimensions[base.dimensionality]

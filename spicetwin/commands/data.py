@@ -165,7 +165,7 @@ def _curves(source: Source, mirror: Path | None) -> list[dict[str, Any]]:
             "kind": curve.source.kind,
             "rows": curve.rows,
             "left_out": curve.excluded_rows,
-            "censored": int(sum(curve.censored(column).sum() for column in curve.floors)),
+            "censored": int(sum(curve.censored(column).sum() for column in {*curve.floors, *curve.ceilings})),
             "reasons": [f"{exclusion.reason} ({exclusion.rows})" for exclusion in curve.exclusions],
             "conditions": dict(curve.conditions),
             "sha256": curve.source.sha256,
