@@ -24,8 +24,9 @@ def circuits() -> dict[str, type[Circuit]]:
         An entry point names something that is no Circuit, or takes a name that is already in use.
     """
     from circuits.families.dpi import DpiNeuron, DpiSynapse
+    from circuits.families.fet import NFet, PFet
 
-    return _with_third_party((DpiSynapse, DpiNeuron), Circuit, CIRCUIT_ENTRY_POINTS)
+    return _with_third_party((DpiSynapse, DpiNeuron, NFet, PFet), Circuit, CIRCUIT_ENTRY_POINTS)
 
 
 def testbenches() -> dict[str, type[Testbench]]:
@@ -36,7 +37,9 @@ def testbenches() -> dict[str, type[Testbench]]:
     ParameterError
         An entry point names something that is no Testbench, or takes a name that is already in use.
     """
-    return _with_third_party((), Testbench, TESTBENCH_ENTRY_POINTS)
+    from circuits.families.fet import FetIdVg, PFetIdVg
+
+    return _with_third_party((FetIdVg, PFetIdVg), Testbench, TESTBENCH_ENTRY_POINTS)
 
 
 testbenches.__test__ = False  # type: ignore[attr-defined]  # keeps pytest from collecting an imported name

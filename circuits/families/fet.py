@@ -72,7 +72,7 @@ class FetIdVg(Testbench):
 
     name: ClassVar[str] = "fet_id_vg"
     family: ClassVar[str] = "fet"
-    description: ClassVar[str] = "gate sweep of one transistor: kappa, I0, threshold, on-current, floor"
+    description: ClassVar[str] = "gate sweep of one n transistor: kappa, I0, threshold, on-current, floor"
     observables: ClassVar[tuple[Observable, ...]] = (
         Observable("kappa", "1", "U_T d ln I_D / d|V_GS| in weak inversion (between the two fit currents)"),
         Observable("i0", "A", "I_D of the weak-inversion line at V_GS = 0, divided by W/L"),
@@ -131,6 +131,16 @@ class FetIdVg(Testbench):
             "i_floor": float(current.min()),
             "fit_residual": residual,
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class PFetIdVg(FetIdVg):
+    """The same sweep of a p transistor."""
+
+    name: ClassVar[str] = "fet_id_vg_p"
+    description: ClassVar[str] = "gate sweep of one p transistor: kappa, I0, threshold, on-current, floor"
+
+    dut: Fet = field(default_factory=PFet)
 
 
 def _weak_inversion_line(
