@@ -106,10 +106,10 @@ class Measured:
         The file and its origin.
     floors
         Read floor of a column in SI units: smaller magnitudes are censored, not measured.
-    ceilings
-        Upper end of the range of a column in SI units: larger values are censored.
     exclusions
         Rows already left out, with reasons.
+    ceilings
+        Upper end of the range of a column in SI units: larger values are censored.
     """
 
     name: str
@@ -118,8 +118,8 @@ class Measured:
     conditions: Mapping[str, float | str]
     source: DataSource
     floors: Mapping[str, float] = field(default_factory=dict)
-    ceilings: Mapping[str, float] = field(default_factory=dict)
     exclusions: tuple[Exclusion, ...] = ()
+    ceilings: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the shapes and freeze the arrays."""
@@ -165,7 +165,7 @@ class Measured:
         return value
 
     def censored(self, column: str) -> BoolArray:
-        """True where ``column`` is at or beyond its read limits, which is nowhere for a column without limits.
+        """True where ``column`` is at or beyond its read limits, nowhere for a column without limits.
 
         A floor is compared with the magnitude of the values, a ceiling with the values.
         """

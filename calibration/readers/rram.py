@@ -49,7 +49,7 @@ class Layout:
         table = np.array(rows, dtype=np.float64)
         columns = {name: table[:, i] for i, name in enumerate(names)}
         source = origin.source(path, content)
-        measured = Measured(path.stem, columns, self.columns, {}, source, self.floors, self.ceilings)
+        measured = Measured(path.stem, columns, self.columns, {}, source, self.floors, (), self.ceilings)
         for column, below, reason in self.left_out:
             measured = measured.exclude(measured[column] < below, reason)
         return measured
