@@ -128,7 +128,7 @@ class DpiSynapse(Circuit):
     i_gain: float = _current(
         20e-12, 10e-9, "output current at which the pair splits evenly", _PUBLISHED_CURRENTS
     )
-    i_weight: float = _current(10e-9, 1e-6, "current of the weight transistor during the pulse")
+    i_weight: float = _current(20e-9, 1e-6, "current of the weight transistor during the pulse")
     i_pulse: float = _current(3e-9, 1e-6, "refill current of the pulse extender; sets the pulse width")
     w_tau: float = _width(0.5e-6, "the leak transistor and its diode")
     l_tau: float = _length(10e-6, "the leak transistor and its diode (long: small output conductance)")
@@ -154,7 +154,7 @@ class DpiNeuron(Circuit):
 
     :math:`\tau\,\dot I_m = I_m\,[(I_{in}/I_\tau)/(1+(I_m/I_g)^m) - (I_\tau + I_{ahp} - I_{fb})/I_\tau]` with
     :math:`\tau = C U_T/(\kappa_n I_\tau)` and :math:`m = \kappa_p/\kappa_n`. A spike starts when :math:`I_m`
-    passes ``i_threshold``; the membrane is then held at its off-current for the refractory time. Currents in A.
+    passes ``i_threshold``; the membrane is then held at its off-current for the refractory time. SI units.
 
     Source: topology after Bartolozzi and Indiveri 2007 and the DPI neuron of Chicca et al. 2014, with a
     current comparator as threshold; equations in ``docs/physics-dpi.md``.
