@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +16,6 @@ Scale = Literal["linear", "log"]
 Kind = Literal["silicon", "vendor monte-carlo", "published statistic", "virtual"]
 
 NORMAL_95 = 1.959963984540054
-CONSTANT = "constant"
 
 
 class TableError(ValueError):
@@ -25,13 +24,6 @@ class TableError(ValueError):
 
 class OutOfDomain(TableError):  # noqa: N818 - the name is part of the documented interface
     """An input lies outside the box in which the law was fitted."""
-
-
-class _Law(Protocol):
-    """The part of a law that a table needs."""
-
-    @property
-    def function(self) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +165,8 @@ class Entry:
         for term in self.variation:
             if term.sigma < 0 and not term.factor:
                 raise TableError(f"{self.name}: a negative sigma ({term.sigma!r}) needs a named factor")
+            if self.scale == "log" and term.distribution == "normal":
+                raise TableError(f"{self.name}: a positive quantity (scale log) needs lognormal variation")
         self._check_covariance()
 
     def _check_covariance(self) -> None:
@@ -207,10 +201,7 @@ class Entry:
     ) -> FloatArray:
         """Law at the inputs ``at``; no check of the domain. Arrays broadcast."""
         values = dict(self.values if parameters is None else parameters)
-        if self.law == CONSTANT:
-            return np.asarray(values["value"], dtype=np.float64)
-        inputs = {name: np.asarray(at[name], dtype=np.float64) for name in self.box}
-        return np.asarray(_law(self.law).function(**inputs, **values), dtype=np.float64)
+        return _evaluate(self.law, {name: at[name] for name in self.box}, values)
 
     def check_domain(self, at: Mapping[str, ArrayLike]) -> None:
         """Refuse inputs outside the fitted box.
@@ -343,12 +334,11 @@ def shifted(parameter: Parameter, delta: float) -> float:
     return parameter.value + delta
 
 
-def _law(identifier: str) -> _Law:
-    """Law of this identifier; an unknown one is an error of the table."""
+def _evaluate(identifier: str, inputs: Mapping[str, ArrayLike], values: Mapping[str, float]) -> FloatArray:
+    """Law of this identifier at the inputs; an unknown law, input or parameter is an error of the table."""
     from calibration.laws import get_law
 
     try:
-        law: _Law = get_law(identifier)
-    except (KeyError, ValueError) as error:
-        raise TableError(f"unknown law {identifier!r}: {error}") from error
-    return law
+        return get_law(identifier)(inputs, values)
+    except ValueError as error:
+        raise TableError(str(error)) from error

@@ -10,12 +10,10 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-import jsonschema
 
 from calibration.entry import (
     Covariance,
@@ -243,14 +241,13 @@ def _check_version(path: Path, version: object) -> None:
     raise TableError(f"{path}: table schema {version} is unknown; accepted: {', '.join(known)}")
 
 
-@cache
-def _validator(version: str) -> jsonschema.Draft202012Validator:
-    schema = json.loads((SCHEMAS / version / "table.json").read_text(encoding="utf-8"))
-    return jsonschema.Draft202012Validator(schema)
-
-
 def _check_schema(path: Path | str, document: Mapping[str, Any]) -> None:
-    error = jsonschema.exceptions.best_match(_validator(document["schema_version"]).iter_errors(document))
+    # Imported here: it takes longer than everything else that `import pysim` needs.
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    text = (SCHEMAS / document["schema_version"] / "table.json").read_text(encoding="utf-8")
+    error = best_match(Draft202012Validator(json.loads(text)).iter_errors(document))
     if error is not None:
         where = ".".join(str(p) for p in error.absolute_path) or "top level"
         raise TableError(f"{path}: {where}: {error.message[:300]}")

@@ -24,6 +24,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pysim.errors import ModelError
+
 FloatArray = NDArray[np.float64]
 
 
@@ -91,15 +93,15 @@ class TableFeedback:
 
         Raises
         ------
-        ValueError
+        ModelError
             On shape, spacing or values that are not finite.
         """
         grid, values = np.asarray(self.ln_current), np.asarray(self.current)
         if grid.ndim != 1 or grid.size < 2 or values.shape != grid.shape:
-            raise ValueError("feedback table: ln_current and current need one common length of 2 or more")
+            raise ModelError("feedback table: ln_current and current need one common length of 2 or more")
         step = np.diff(grid)
         if not (np.isfinite(values).all() and step[0] > 0 and np.allclose(step, step[0], rtol=1e-6)):
-            raise ValueError("feedback table: ln_current must ascend uniformly and current be finite")
+            raise ModelError("feedback table: ln_current must ascend uniformly and current be finite")
 
     def rows(self) -> tuple[ArrayLike, ArrayLike, ArrayLike]:
         """Parameter rows of the kernels."""
@@ -137,7 +139,7 @@ class DpiNeuron:
 
     Raises
     ------
-    ValueError
+    ModelError
         Naming the parameter that is not positive and finite, or a reset at or above the threshold.
     """
 
@@ -166,13 +168,13 @@ class DpiNeuron:
             if bad.any():
                 need = ">= 0" if may_be_zero else "> 0"
                 value = float(array[bad].flat[0])
-                raise ValueError(f"DPI neuron: {name} = {value!r}; accepted: finite and {need}")
+                raise ModelError(f"DPI neuron: {name} = {value!r}; accepted: finite and {need}")
             object.__setattr__(self, name, array)
         for row in arrays[len(names) :]:
             if not np.isfinite(row).all():
-                raise ValueError("DPI neuron: a feedback parameter is not finite")
+                raise ModelError("DPI neuron: a feedback parameter is not finite")
         if (self.array("i_reset") >= self.array("i_threshold")).any():
-            raise ValueError("DPI neuron: i_reset must lie below i_threshold")
+            raise ModelError("DPI neuron: i_reset must lie below i_threshold")
 
     def array(self, name: str) -> FloatArray:
         """Parameter as an array of the batch's shape."""

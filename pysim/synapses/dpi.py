@@ -27,6 +27,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pysim.errors import ModelError
+
 FloatArray = NDArray[np.float64]
 Backend = Literal["numpy", "numba"]
 
@@ -115,7 +117,7 @@ class DpiSynapse:
 
     Raises
     ------
-    ValueError
+    ModelError
         When a parameter is not positive (``i_weight`` may be zero) or not finite (``i_spec`` may be
         infinite).
     """
@@ -141,7 +143,7 @@ class DpiSynapse:
             if bad.any():
                 need = "> 0" if name in _POSITIVE else ">= 0"
                 value = float(array[bad].flat[0])
-                raise ValueError(f"DPI synapse: {name} = {value!r}; accepted: finite and {need}")
+                raise ModelError(f"DPI synapse: {name} = {value!r}; accepted: finite and {need}")
             object.__setattr__(self, name, array)
 
     def array(self, name: str) -> FloatArray:
@@ -214,14 +216,14 @@ class DpiSynapse:
 
         Raises
         ------
-        ValueError
+        ModelError
             When spike times are not ascending or NaN.
         """
         t = np.asarray(spikes, dtype=np.float64)
         at = np.asarray(times, dtype=np.float64)
         with np.errstate(invalid="ignore"):
             if np.isnan(t).any() or (np.diff(t, axis=-1) < 0).any():
-                raise ValueError("spike times must be ascending numbers (+inf pads the end)")
+                raise ModelError("spike times must be ascending numbers (+inf pads the end)")
         t = np.broadcast_to(t, (*self.shape, t.shape[-1]))
         if backend == "numba":
             from pysim.kernels import dpi_synapse
