@@ -47,7 +47,7 @@ def run_benchmark(name: str) -> list[Ratio]:
         raise InputError(f"unknown benchmark {name!r}; known: {', '.join(known)}")
     root = str(benchmark_folder().parent)
     if root not in sys.path:
-        # Worker processes import the benchmark's functions by name, so loading it from its path is not enough.
+        # Worker processes import the benchmark's functions by name, so loading it by path is not enough.
         sys.path.insert(0, root)
     rows: Iterable[dict[str, Any]] = import_module(f"benchmarks.{name}").run()
     return [Ratio(name, **row) for row in rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,9 @@ from spicetwin.writing import write_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+#: Width in CSS pixels of pictures that do not say theirs.
+FALLBACK_WIDTH = 560
 
 MEDIA_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
@@ -72,6 +76,19 @@ def data_uri(path: Path) -> str:
     return f"data:{MEDIA_TYPES[path.suffix]};base64,{base64.b64encode(content).decode('ascii')}"
 
 
+def natural_width(path: Path) -> int:
+    """Width of a picture in CSS pixels at its own size: what its text was set for."""
+    content = path.read_bytes()
+    if path.suffix == ".svg":
+        match = re.search(rb'<svg[^>]*?\swidth="([\d.]+)(pt|px|)"', content[:4096])
+        pixels = {b"pt": 96 / 72, b"px": 1.0, b"": 1.0}
+        return round(float(match[1]) * pixels[match[2]]) if match else FALLBACK_WIDTH
+    dots = int.from_bytes(content[16:20], "big")
+    place = content.find(b"pHYs", 0, 4096)
+    per_metre = int.from_bytes(content[place + 4 : place + 8], "big") if place > 0 else 0
+    return round(dots * (96 / 0.0254) / per_metre) if per_metre else min(dots, FALLBACK_WIDTH)
+
+
 def cell(value: Cell) -> Rendered:
     """Cell as shown: four significant digits, a dash for what is absent."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
@@ -108,4 +125,5 @@ def _environment(folder: Path) -> Environment:
     )
     environment.filters["cell"] = cell
     environment.globals["picture"] = lambda file: data_uri(folder / file)
+    environment.globals["natural_width"] = lambda file: natural_width(folder / file)
     return environment
