@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from importlib.metadata import entry_points
 
-from calibration.laws import dpi, fet, generic, neuron
+from calibration.laws import dpi, dpi_bias, fet, generic, neuron
 from calibration.laws.law import Law, LawParam
 
 __all__ = ["ENTRY_POINTS", "Law", "LawParam", "UnknownLaw", "get_law", "laws"]
 
 ENTRY_POINTS = "spicetwin.laws"
-OWN_LAWS: dict[str, Law] = {law.id: law for law in (*dpi.LAWS, *neuron.LAWS, *fet.LAWS, *generic.LAWS)}
+OWN_LAWS: dict[str, Law] = {
+    law.id: law for law in (*dpi.LAWS, *dpi_bias.LAWS, *neuron.LAWS, *fet.LAWS, *generic.LAWS)
+}
 
 
 class UnknownLaw(ValueError):  # noqa: N818 - reads as what it says

@@ -1,0 +1,238 @@
+"""Laws of a calibrated DPI block: its behavioural parameters as functions of bias current and temperature.
+
+Every mirror follows current = scale * ref * (bias/ref)^exponent * exp(tc (T - T_ref)): an ideal mirror has
+scale = exponent = 1 and tc = 0; what is left of each tells the geometry and moderate inversion. Leakages are
+thermally activated and add to the bias.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from calibration.laws.dpi import KAPPA, LOG_CURRENT, tau
+from calibration.laws.generic import POSITIVE, arrhenius
+from calibration.laws.law import FloatArray, Law, LawParam, Values
+
+SOURCE = "current mirrors and DPI in weak inversion; leakage thermally activated"
+
+
+def mirrored(
+    bias: Values,
+    temperature: Values,
+    scale: Values,
+    exponent: Values,
+    current_ref: Values,
+    coefficient: Values,
+    temperature_ref: Values,
+) -> FloatArray:
+    """Current (A) that a mirror delivers for ``bias`` (A)."""
+    rise = np.asarray(temperature, dtype=np.float64) - temperature_ref
+    ratio = np.asarray(bias, dtype=np.float64) / current_ref
+    return np.asarray(scale * current_ref * ratio**exponent * np.exp(coefficient * rise), dtype=np.float64)
+
+
+def leak_current(
+    i_tau: Values, temperature: Values, i_leak: Values, activation: Values, temperature_ref: Values
+) -> FloatArray:
+    """Total discharge current I_tau + I_leak(T)."""
+    leak = arrhenius(temperature, i_leak, activation, temperature_ref)
+    return np.asarray(np.asarray(i_tau, dtype=np.float64) + leak, dtype=np.float64)
+
+
+def tau_biased(
+    i_tau: Values,
+    temperature: Values,
+    c_syn: Values,
+    kappa: Values,
+    i_leak: Values,
+    activation: Values,
+    temperature_ref: Values,
+) -> FloatArray:
+    """Time constant C U_T / (kappa (I_tau + I_leak(T)))."""
+    return tau(i_tau, temperature, c_syn, kappa, arrhenius(temperature, i_leak, activation, temperature_ref))
+
+
+def gain(
+    i_gain: Values,
+    temperature: Values,
+    scale: Values,
+    exponent: Values,
+    current_ref: Values,
+    coefficient: Values,
+    i_floor: Values,
+    activation: Values,
+    temperature_ref: Values,
+) -> FloatArray:
+    """Gain current I_g: mirrored bias plus the off-current below which no gate voltage goes."""
+    floor = arrhenius(temperature, i_floor, activation, temperature_ref)
+    own = mirrored(i_gain, temperature, scale, exponent, current_ref, coefficient, temperature_ref)
+    return np.asarray(own + floor, dtype=np.float64)
+
+
+def weight(
+    i_weight: Values,
+    temperature: Values,
+    scale: Values,
+    exponent: Values,
+    current_ref: Values,
+    coefficient: Values,
+    temperature_ref: Values,
+) -> FloatArray:
+    """Input current I_w during the pulse."""
+    return mirrored(i_weight, temperature, scale, exponent, current_ref, coefficient, temperature_ref)
+
+
+def threshold(
+    i_threshold: Values,
+    temperature: Values,
+    scale: Values,
+    exponent: Values,
+    current_ref: Values,
+    coefficient: Values,
+    temperature_ref: Values,
+) -> FloatArray:
+    """Membrane current at which a spike starts."""
+    return mirrored(i_threshold, temperature, scale, exponent, current_ref, coefficient, temperature_ref)
+
+
+def _span(
+    bias: Values,
+    temperature: Values,
+    offset: Values,
+    charge: Values,
+    coefficient: Values,
+    temperature_ref: Values,
+) -> FloatArray:
+    """Time offset + charge / bias of a capacitor that a current empties."""
+    rise = np.asarray(temperature, dtype=np.float64) - temperature_ref
+    own = charge / np.asarray(bias, dtype=np.float64) * np.exp(coefficient * rise)
+    return np.asarray(offset + own, dtype=np.float64)
+
+
+def pulse_width(
+    i_pulse: Values,
+    temperature: Values,
+    offset: Values,
+    charge: Values,
+    coefficient: Values,
+    temperature_ref: Values,
+) -> FloatArray:
+    """Width of the extended pulse: offset + C_pulse V_sw / I_pulse."""
+    return _span(i_pulse, temperature, offset, charge, coefficient, temperature_ref)
+
+
+def refractory_time(
+    i_refractory: Values,
+    temperature: Values,
+    offset: Values,
+    charge: Values,
+    coefficient: Values,
+    temperature_ref: Values,
+) -> FloatArray:
+    """Time from a spike to the release of the membrane: offset + C_ref V_sw / I_ref."""
+    return _span(i_refractory, temperature, offset, charge, coefficient, temperature_ref)
+
+
+I_LEAK = LawParam("A", 1e-14, LOG_CURRENT, "log", "leakage at the reference temperature, parallel to I_tau")
+ACTIVATION = LawParam("eV", 0.6, (0.05, 2.0), description="activation energy of the leakage")
+T_REF = LawParam("K", 300.15, (1.0, 2000.0), description="reference temperature: hold fixed")
+TC = LawParam("1/K", 0.0, (-0.1, 0.1), description="relative change per kelvin")
+C_SYN = LawParam("F", 1.5e-12, (1e-16, 1e-6), "log", "state capacitor: hold fixed at the drawn value")
+
+
+def _mirror_params(reference: float) -> dict[str, LawParam]:
+    return {
+        "scale": LawParam("1", 1.0, POSITIVE, "log", "mirror ratio at the reference bias"),
+        "exponent": LawParam("1", 1.0, (0.2, 3.0), description="1 in weak inversion"),
+        "current_ref": LawParam("A", reference, LOG_CURRENT, "log", "reference bias: hold fixed"),
+        "coefficient": TC,
+        "temperature_ref": T_REF,
+    }
+
+
+def _span_params(charge: float) -> dict[str, LawParam]:
+    return {
+        "offset": LawParam("s", 0.0, (-1.0, 1.0), description="delay of the logic"),
+        "charge": LawParam("C", charge, (1e-20, 1e-6), "log", "capacitor times its voltage swing"),
+        "coefficient": TC,
+        "temperature_ref": T_REF,
+    }
+
+
+_MIRROR_EQUATION = "I = scale I_ref (bias/I_ref)^exponent exp(tc (T - T_ref))"
+_FLOOR = {
+    "i_floor": LawParam("A", 1e-13, LOG_CURRENT, "log", "off-current at the reference temperature"),
+    "activation": ACTIVATION,
+}
+
+LAWS = (
+    Law(
+        "dpi_leak_current",
+        leak_current,
+        {"i_tau": "A", "temperature": "K"},
+        "A",
+        {"i_leak": I_LEAK, "activation": ACTIVATION, "temperature_ref": T_REF},
+        "I = I_tau + I_leak exp[-(E_a/k)(1/T - 1/T_ref)]",
+        SOURCE,
+    ),
+    Law(
+        "dpi_tau_biased",
+        tau_biased,
+        {"i_tau": "A", "temperature": "K"},
+        "s",
+        {
+            "c_syn": C_SYN,
+            "kappa": KAPPA,
+            "i_leak": I_LEAK,
+            "activation": ACTIVATION,
+            "temperature_ref": T_REF,
+        },
+        "tau = C U_T / (kappa (I_tau + I_leak exp[-(E_a/k)(1/T - 1/T_ref)]))",
+        f"{SOURCE}; C and kappa enter as a quotient: hold C fixed",
+    ),
+    Law(
+        "dpi_gain",
+        gain,
+        {"i_gain": "A", "temperature": "K"},
+        "A",
+        {**_mirror_params(2e-11), **_FLOOR},
+        f"{_MIRROR_EQUATION} + I_floor exp[-(E_a/k)(1/T - 1/T_ref)]",
+        SOURCE,
+    ),
+    Law(
+        "dpi_weight",
+        weight,
+        {"i_weight": "A", "temperature": "K"},
+        "A",
+        _mirror_params(1e-8),
+        _MIRROR_EQUATION,
+        SOURCE,
+    ),
+    Law(
+        "dpi_threshold",
+        threshold,
+        {"i_threshold": "A", "temperature": "K"},
+        "A",
+        _mirror_params(1e-9),
+        _MIRROR_EQUATION,
+        SOURCE,
+    ),
+    Law(
+        "dpi_pulse_width",
+        pulse_width,
+        {"i_pulse": "A", "temperature": "K"},
+        "s",
+        _span_params(1.4e-13),
+        "t = offset + Q / I_pulse exp(tc (T - T_ref))",
+        SOURCE,
+    ),
+    Law(
+        "dpi_refractory_time",
+        refractory_time,
+        {"i_refractory": "A", "temperature": "K"},
+        "s",
+        _span_params(7e-13),
+        "t = offset + Q / I_refractory exp(tc (T - T_ref))",
+        SOURCE,
+    ),
+)
