@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spicetwin.report.document import Cell, Document, ReportError
+from spicetwin.report.document import Cell, Document, ReportError, Table
 from spicetwin.writing import write_text
 
 if TYPE_CHECKING:
@@ -102,6 +102,13 @@ def cell(value: Cell) -> Rendered:
     return Rendered(value, numeric=False)
 
 
+def number_columns(table: Table) -> set[int]:
+    """Columns whose cells all line up as numbers."""
+    return {
+        i for i in range(len(table.columns)) if table.rows and all(cell(row[i]).numeric for row in table.rows)
+    }
+
+
 def _number(value: float) -> str:
     """Four significant digits with a true minus sign, and powers of ten written out."""
     mantissa, _, exponent = f"{value:.4g}".partition("e")
@@ -124,6 +131,7 @@ def _environment(folder: Path) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["cell"] = cell
+    environment.filters["number_columns"] = number_columns
     environment.globals["picture"] = lambda file: data_uri(folder / file)
     environment.globals["natural_width"] = lambda file: natural_width(folder / file)
     return environment

@@ -36,8 +36,8 @@ CORNERS: Mapping[str, str] = {
 #: Line colours for series without a meaning of their own.
 CYCLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#56b4e9", "#6b675f")
 
-#: Width of a figure in inches; at the page's 30 rem on a phone its 9 pt text is still 11 CSS pixels high.
-WIDTH = 5.8
+#: Width of a figure in inches; shrunk to the 343 pixels of a phone its 9 pt text is still 9 CSS pixels high.
+WIDTH = 4.8
 
 PREFIXES = (
     (1e9, "G"),

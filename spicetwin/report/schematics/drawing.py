@@ -161,7 +161,8 @@ class Drawing:
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width:g} {self.height:g}" '
             f'width="{self.width:g}" height="{self.height:g}" role="img" aria-labelledby="title desc">\n'
-            f'<title id="title">{escape(self.title)}</title>\n<desc id="desc">{escape(self.description)}</desc>\n'
+            f'<title id="title">{escape(self.title)}</title>\n'
+            f'<desc id="desc">{escape(self.description)}</desc>\n'
             f"<style>{STYLE}</style>\n"
             f'<rect width="100%" height="100%" fill="#fff"/>\n{body}\n</svg>\n'
         )
