@@ -1,0 +1,563 @@
+"""Nonlinear fits of laws and simulations to measured data; the one module that uses lmfit.
+
+A model is ``model(parameters, dataset) -> prediction``; for expensive models (a simulator in the loop)
+``evaluate_many`` gets all ``(parameters, dataset)`` pairs of a Jacobian at once and may run them in parallel.
+The deviance of Gaussian, log-normal, Poisson and censored data is minimised by Levenberg-Marquardt with
+parameters on linear or log scales; the covariance comes from the information matrix at the solution.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from calibration.fitting.dataset import (
+    Dataset,
+    FitError,
+    FitParameter,
+    FloatArray,
+    Layout,
+    ModelFailure,
+    law_model,
+    law_parameters,
+    lay_out,
+)
+from calibration.fitting.likelihood import Scores, scores
+from calibration.fitting.result import (
+    Criteria,
+    DatasetFit,
+    FitResult,
+    FittedParameter,
+    Verdict,
+    judge,
+)
+
+__all__ = [
+    "Criteria",
+    "Dataset",
+    "FitError",
+    "FitParameter",
+    "FitProblem",
+    "FitResult",
+    "ModelFailure",
+    "fit",
+    "law_model",
+    "law_parameters",
+]
+
+Model = Callable[[Mapping[str, float], Dataset], FloatArray]
+Task = tuple[Mapping[str, float], Dataset]
+EvaluateMany = Callable[[Sequence[Task]], Sequence[FloatArray | None]]
+
+EXACT_STEP = 6e-6
+"""Central-difference step for models exact to rounding (cube root of the float epsilon)."""
+SINGULAR = 1e-13
+"""Ratio of eigenvalues of the scaled information matrix below which a direction is undetermined."""
+AT_BOUND = 1e-4
+"""A parameter this close to a bound (in widths of the allowed range) counts as at the bound."""
+PENALTY = 1e3
+STEP_BOUNDS = (100.0, 1.0, 0.1)
+"""Bounds on the solver's first step, in units of the scaled start values, tried in turn after a failure."""
+
+
+def fit(
+    model: Model | None,
+    datasets: Sequence[Dataset],
+    parameters: Mapping[str, FitParameter],
+    *,
+    evaluate_many: EvaluateMany | None = None,
+    step: float = EXACT_STEP,
+    tolerance: float = 1e-12,
+    max_evaluations: int = 4000,
+    relative_sigma: bool = False,
+    criteria: Criteria | None = None,
+) -> FitResult:
+    """Fit all data sets jointly.
+
+    Parameters
+    ----------
+    model
+        Prediction for one data set; may be ``None`` with ``evaluate_many``. Raises :class:`ModelFailure`
+        where it has no value.
+    datasets, parameters
+        The data, and the model's parameters by name.
+    evaluate_many
+        Predictions of several ``(parameters, dataset)`` pairs, in order; ``None`` for one that failed.
+    step
+        Step of the Jacobian's central differences: relative on a linear scale, absolute in ``ln`` on a log
+        scale. Raise it to about 1e-2 for a simulator with a relative tolerance of 1e-4.
+    tolerance
+        Relative change of the deviance and of the parameters at which the solver stops.
+    max_evaluations
+        Limit on residual evaluations; a fit that reaches it is FAILED.
+    relative_sigma
+        The given sigma are right up to one common factor, which is estimated from the residuals.
+    criteria
+        Limits of the verdict.
+
+    Raises
+    ------
+    FitError
+        For a wrong set-up, or a model without value at the start.
+    """
+    problem = FitProblem(
+        model,
+        tuple(datasets),
+        dict(parameters),
+        evaluate_many=evaluate_many,
+        step=step,
+        tolerance=tolerance,
+        max_evaluations=max_evaluations,
+        relative_sigma=relative_sigma,
+        criteria=criteria or Criteria(),
+    )
+    return problem.solve()
+
+
+@dataclass(frozen=True)
+class FitProblem:
+    """A fit that is set up but not solved; see :func:`fit` for the fields."""
+
+    model: Model | None
+    datasets: tuple[Dataset, ...]
+    parameters: Mapping[str, FitParameter]
+    evaluate_many: EvaluateMany | None = None
+    step: float = EXACT_STEP
+    tolerance: float = 1e-12
+    max_evaluations: int = 4000
+    relative_sigma: bool = False
+    criteria: Criteria = field(default_factory=Criteria)
+    layout: Layout = field(init=False)
+    scaled: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Check names, bounds and noise before anything is evaluated."""
+        object.__setattr__(self, "layout", lay_out(self.datasets, self.parameters))
+        if self.model is None and self.evaluate_many is None:
+            raise FitError("a fit needs a model or evaluate_many")
+        unknown = [d.name for d in self.datasets if d.sigma is None and d.likelihood != "poisson"]
+        if unknown and len(unknown) != len(self.datasets):
+            raise FitError(
+                f"{unknown[0]} has no sigma while other data sets have one (or are Poisson counts)"
+            )
+        object.__setattr__(self, "scaled", bool(unknown) or self.relative_sigma)
+        if not self.free:
+            raise FitError("no parameter varies")
+
+    @property
+    def free(self) -> tuple[int, ...]:
+        """Indices of the slots that vary."""
+        return tuple(i for i, slot in enumerate(self.layout.slots) if slot.vary)
+
+    def solve(self) -> FitResult:
+        """Minimise the deviance from the start values."""
+        result = _Solver(self, STEP_BOUNDS[0]).run()
+        for bound in STEP_BOUNDS[1:]:
+            if result.verdict != "FAILED":
+                break
+            # A long first step can land on a plateau where nothing depends on the parameters any more.
+            cautious = _Solver(self, bound).run()
+            if cautious.verdict != "FAILED" or cautious.deviance < result.deviance:
+                result = cautious
+        return result
+
+    def profile(self, result: FitResult, name: str, level: float = 0.95) -> tuple[float, float]:
+        """Profile-likelihood interval: where refitting all others raises the deviance by the quantile.
+
+        An end that a bound cuts off is that bound.
+
+        Raises
+        ------
+        FitError
+            For an unknown or fixed parameter, or when a refit fails.
+        """
+        parameter = result[name]
+        if not parameter.vary:
+            raise FitError(f"{name} was held fixed: it has no interval")
+        goal = result.quantile(level) * (math.sqrt(result.redchi) if result.scaled else 1.0)
+        low = self._profile_end(result, name, -1, goal)
+        high = self._profile_end(result, name, +1, goal)
+        return low, high
+
+    def _profile_end(self, result: FitResult, name: str, side: int, goal: float) -> float:
+        """One end, by the secant method on the signed root of the deviance, which is close to linear."""
+        index = [slot.name for slot in self.layout.slots].index(name)
+        start = self._at(result.values())
+        slot = start.layout.slots[index]
+        bound = slot.coordinate_bounds[0 if side < 0 else 1]
+        if name in result.covariance_names:
+            place = result.covariance_names.index(name)
+            step = goal * math.sqrt(
+                result.covariance[place, place] / (result.redchi if result.scaled else 1.0)
+            )
+        else:
+            step = 0.1
+        known: list[tuple[float, float]] = [(0.0, -goal)]
+        for _ in range(30):
+            coordinate = slot.coordinate + side * step
+            if side * (coordinate - bound) >= 0:
+                coordinate, step = bound, abs(bound - slot.coordinate)
+            root = start._root_deviance(index, slot.natural(coordinate), result.deviance)
+            known.append((step, root - goal))
+            if abs(root - goal) < 1e-4 * goal:
+                return slot.natural(coordinate)
+            if coordinate == bound and root < goal:
+                return slot.natural(bound)
+            step = _secant(known)
+        raise FitError(f"profile of {name}: no end found")
+
+    def _at(self, values: Mapping[str, float]) -> FitProblem:
+        """The same problem, started at other values."""
+        copy = replace(self)
+        slots = tuple(replace(slot, value=values[slot.name]) for slot in self.layout.slots)
+        object.__setattr__(copy, "layout", replace(self.layout, slots=slots))
+        return copy
+
+    def _root_deviance(self, index: int, value: float, best: float) -> float:
+        """Root of the deviance above its minimum with one parameter held at ``value``."""
+        slots = list(self.layout.slots)
+        slots[index] = replace(slots[index], value=value, vary=False)
+        held = replace(self)
+        object.__setattr__(held, "layout", replace(self.layout, slots=tuple(slots)))
+        if not held.free:
+            predictions = held.predict([slot.value for slot in slots])
+            deviance = sum(
+                float(np.sum(scores(d, _present(p, d)).residual ** 2))
+                for d, p in zip(self.datasets, predictions, strict=True)
+            )
+        else:
+            solved = held.solve()
+            if solved.verdict == "FAILED" and not math.isfinite(solved.deviance):
+                raise FitError(f"profile of {slots[index].name}: refit failed: {'; '.join(solved.reasons)}")
+            deviance = solved.deviance
+        return math.sqrt(max(deviance - best, 0.0))
+
+    def predict(self, values: Sequence[float]) -> list[FloatArray | None]:
+        """Predictions of every data set at natural values of all slots; ``None`` where the model failed."""
+        return self.evaluate([(self.layout.resolve(values, i), d) for i, d in enumerate(self.datasets)])
+
+    def evaluate(self, tasks: Sequence[Task]) -> list[FloatArray | None]:
+        """Predictions of tasks; a failure or a non-finite prediction is ``None``."""
+        if self.evaluate_many is not None:
+            raw = list(self.evaluate_many(tasks))
+            if len(raw) != len(tasks):
+                raise FitError(f"evaluate_many returned {len(raw)} predictions for {len(tasks)} tasks")
+        else:
+            raw = [self._evaluate_one(task) for task in tasks]
+        return [_checked(prediction, task[1]) for prediction, task in zip(raw, tasks, strict=True)]
+
+    def _evaluate_one(self, task: Task) -> FloatArray | None:
+        """Prediction of the model, ``None`` where it fails."""
+        assert self.model is not None
+        try:
+            with np.errstate(all="ignore"):
+                return self.model(*task)
+        except ModelFailure:
+            return None
+
+
+def _present(prediction: FloatArray | None, dataset: Dataset) -> FloatArray:
+    """A prediction that must exist."""
+    if prediction is None:
+        raise FitError(f"the model has no value for {dataset.name}")
+    return prediction
+
+
+def _checked(prediction: FloatArray | None, dataset: Dataset) -> FloatArray | None:
+    """Prediction as an array of the right shape; ``None`` if it is not finite."""
+    if prediction is None:
+        return None
+    array = np.asarray(prediction, dtype=np.float64)
+    if array.shape != dataset.y.shape:
+        raise FitError(
+            f"{dataset.name}: the model returned shape {array.shape}, the data have {dataset.y.shape}"
+        )
+    return array if np.all(np.isfinite(array)) else None
+
+
+def _secant(known: Sequence[tuple[float, float]]) -> float:
+    """Next step towards the zero: inside the bracket, or outward by at most a factor of 3."""
+    below = max((k for k in known if k[1] < 0), key=lambda k: k[0])
+    above = min((k for k in known if k[1] >= 0), key=lambda k: k[0], default=None)
+    if above is None:
+        first, last = known[-2], known[-1]
+        rise = (last[1] - first[1]) / (last[0] - first[0])
+        guess = last[0] - last[1] / rise if rise > 0 else math.inf
+        return min(max(guess, 1.1 * last[0]), 3.0 * last[0])
+    share = -below[1] / (above[1] - below[1])
+    return below[0] + (above[0] - below[0]) * min(max(share, 0.05), 0.95)
+
+
+class _Solver:
+    """State of one minimisation: coordinates of the free slots in, residuals and Jacobian out."""
+
+    def __init__(self, problem: FitProblem, step_bound: float) -> None:
+        self.problem = problem
+        self.step_bound = step_bound
+        self.slots = problem.layout.slots
+        self.free = problem.free
+        self.evaluations = 0
+        self.failed = 0
+        self.penalty = PENALTY
+        self._seen: tuple[bytes, list[FloatArray | None]] | None = None
+
+    def run(self) -> FitResult:
+        """Levenberg-Marquardt, covariance, verdict."""
+        import lmfit
+
+        start = np.array([self._inside(i) for i in self.free])
+        first = self.residuals(start)
+        if self.failed:
+            raise FitError("the model has no value at the start values")
+        self.penalty = PENALTY * (1.0 + float(np.max(np.abs(first))))
+        params = lmfit.Parameters()
+        for place, (index, value) in enumerate(zip(self.free, start, strict=True)):
+            low, high = self.slots[index].coordinate_bounds
+            params.add(f"p{place}", value=value, min=low, max=high)
+        minimizer = lmfit.Minimizer(
+            lambda p: self.residuals(_vector(p)), params, nan_policy="raise", calc_covar=False
+        )
+        minimizer.max_nfev = self.problem.max_evaluations
+        out = minimizer.leastsq(
+            Dfun=lambda p: self.residual_jacobian(_vector(p)),
+            ftol=self.problem.tolerance,
+            xtol=self.problem.tolerance,
+            gtol=0.0,
+            factor=self.step_bound,
+        )
+        # 1 to 4: converged; 6 to 8: converged as far as rounding lets it.
+        converged = bool(out.ier in (1, 2, 3, 4, 6, 7, 8)) and not getattr(out, "aborted", False)
+        return self._result(_vector(out.params), converged, " ".join(str(out.message).split()))
+
+    def _inside(self, index: int) -> float:
+        """Start coordinate, moved off a bound: the bound transformation has no gradient there."""
+        slot = self.slots[index]
+        low, high = slot.coordinate_bounds
+        if math.isfinite(low) and math.isfinite(high):
+            margin = 1e-2 * (high - low)
+            return min(max(slot.coordinate, low + margin), high - margin) if margin > 0 else slot.coordinate
+        return slot.coordinate
+
+    def naturals(self, coordinates: FloatArray) -> list[float]:
+        """Natural values of all slots."""
+        values = [slot.value for slot in self.slots]
+        for index, coordinate in zip(self.free, coordinates, strict=True):
+            values[index] = self.slots[index].natural(float(coordinate))
+        return values
+
+    def predictions(self, coordinates: FloatArray) -> list[FloatArray | None]:
+        """Predictions, kept for the Jacobian at the same place."""
+        key = coordinates.tobytes()
+        if self._seen is None or self._seen[0] != key:
+            self.evaluations += 1
+            found = self.problem.predict(self.naturals(coordinates))
+            self.failed += sum(prediction is None for prediction in found)
+            self._seen = (key, found)
+        return self._seen[1]
+
+    def scores(self, coordinates: FloatArray) -> list[Scores | None]:
+        """Scores per data set; ``None`` where the model failed."""
+        found = self.predictions(coordinates)
+        return [
+            None if prediction is None else scores(dataset, prediction)
+            for dataset, prediction in zip(self.problem.datasets, found, strict=True)
+        ]
+
+    def residuals(self, coordinates: FloatArray) -> FloatArray:
+        """All residuals; a failed model reads as a large misfit, from which the solver steps back."""
+        parts = [
+            np.full(dataset.y.shape, self.penalty) if score is None else score.residual
+            for dataset, score in zip(self.problem.datasets, self.scores(coordinates), strict=True)
+        ]
+        return np.concatenate(parts)
+
+    def residual_jacobian(self, coordinates: FloatArray) -> FloatArray:
+        """d residual / d coordinate."""
+        slopes = [
+            np.zeros(dataset.y.shape) if score is None else score.slope
+            for dataset, score in zip(self.problem.datasets, self.scores(coordinates), strict=True)
+        ]
+        return np.asarray(np.concatenate(slopes)[:, None] * self.jacobian(coordinates), dtype=np.float64)
+
+    def jacobian(self, coordinates: FloatArray) -> FloatArray:
+        """d prediction / d coordinate, (values, free), all differences evaluated in one batch.
+
+        A data set that does not depend on a parameter is not evaluated for it; a difference whose ends both
+        failed is zero.
+        """
+        problem = self.problem
+        tasks: list[Task] = []
+        plan: list[tuple[int, int, float]] = []
+        for column, index in enumerate(self.free):
+            for end in self._ends(index, float(coordinates[column])):
+                moved = coordinates.copy()
+                moved[column] = end
+                values = self.naturals(moved)
+                for number, dataset in enumerate(problem.datasets):
+                    if index in problem.layout.views[number].values():
+                        tasks.append((problem.layout.resolve(values, number), dataset))
+                        plan.append((column, number, end))
+        found = problem.evaluate(tasks)
+        self.failed += sum(prediction is None for prediction in found)
+        return self._differences(coordinates, plan, found)
+
+    def _differences(
+        self,
+        coordinates: FloatArray,
+        plan: Sequence[tuple[int, int, float]],
+        found: Sequence[FloatArray | None],
+    ) -> FloatArray:
+        """Assemble the Jacobian; where one end failed, the difference to the centre."""
+        centre = self.predictions(coordinates)
+        sizes = [len(dataset.y) for dataset in self.problem.datasets]
+        first = np.concatenate([[0], np.cumsum(sizes)])
+        ends: dict[tuple[int, int], list[tuple[float, FloatArray]]] = {}
+        for (column, number, end), prediction in zip(plan, found, strict=True):
+            if prediction is not None:
+                ends.setdefault((column, number), []).append((end, prediction))
+        jacobian = np.zeros((int(first[-1]), len(self.free)))
+        for (column, number), pair in ends.items():
+            middle = centre[number]
+            if len(pair) == 1 and middle is not None:
+                pair = [*pair, (float(coordinates[column]), middle)]
+            if len(pair) == 2 and pair[0][0] != pair[1][0]:
+                rows = slice(int(first[number]), int(first[number + 1]))
+                jacobian[rows, column] = (pair[1][1] - pair[0][1]) / (pair[1][0] - pair[0][0])
+        return jacobian
+
+    def _ends(self, index: int, coordinate: float) -> tuple[float, float]:
+        """The two places of a central difference, inside the bounds."""
+        slot = self.slots[index]
+        low, high = slot.coordinate_bounds
+        size = 1.0
+        if slot.scale == "linear":
+            width = high - low
+            size = abs(coordinate) or (width if math.isfinite(width) else 1.0)
+        h = self.problem.step * size
+        return max(coordinate - h, low), min(coordinate + h, high)
+
+    def _result(self, coordinates: FloatArray, converged: bool, message: str) -> FitResult:
+        """Assemble the result at the solution."""
+        found = self.scores(coordinates)
+        failed_at_end = any(score is None for score in found)
+        at_bound = [self._at_bound(i, float(c)) for i, c in zip(self.free, coordinates, strict=True)]
+        keep = [place for place, stuck in enumerate(at_bound) if not stuck]
+        covariance, undetermined = self._covariance(coordinates, found, keep)
+        residual = self.residuals(coordinates)
+        deviance = float(np.sum(residual**2))
+        dof = len(residual) - len(self.free)
+        if self.problem.scaled and dof > 0:
+            covariance = covariance * (deviance / dof)
+        names = tuple(self.slots[self.free[place]].name for place in keep)
+        if undetermined:
+            names, covariance = (), np.zeros((0, 0))
+        result = FitResult(
+            parameters=self._parameters(coordinates, at_bound, names, covariance),
+            covariance_names=names,
+            covariance=covariance,
+            deviance=deviance,
+            dof=dof,
+            scaled=self.problem.scaled,
+            n_points=len(residual),
+            n_censored=sum(int(np.sum(d.censored_mask)) for d in self.problem.datasets),
+            n_evaluations=self.evaluations,
+            n_failed=self.failed,
+            message=message,
+            verdict="GOOD",
+            reasons=(),
+            datasets=self._dataset_fits(coordinates, found),
+        )
+        reasons = [] if converged else [f"not converged: {message}"]
+        reasons += ["the model has no value at the solution"] if failed_at_end else []
+        reasons += [f"{name} is undetermined by these data" for name in undetermined]
+        verdict: Verdict = "FAILED" if reasons else "GOOD"
+        more = judge(result, self.problem.criteria)
+        if more and verdict == "GOOD":
+            verdict = "POOR"
+        return replace(result, verdict=verdict, reasons=(*reasons, *more))
+
+    def _at_bound(self, index: int, coordinate: float) -> bool:
+        """True next to a bound."""
+        low, high = self.slots[index].coordinate_bounds
+        width = high - low
+        near = AT_BOUND * width if math.isfinite(width) else 1e-6 * (1.0 + abs(coordinate))
+        return coordinate - low <= near or high - coordinate <= near
+
+    def _covariance(
+        self, coordinates: FloatArray, found: Sequence[Scores | None], keep: Sequence[int]
+    ) -> tuple[FloatArray, tuple[str, ...]]:
+        """Inverse information matrix of the parameters off their bounds, and the undetermined ones."""
+        weights = np.concatenate(
+            [
+                np.zeros(d.y.shape) if score is None else score.information
+                for d, score in zip(self.problem.datasets, found, strict=True)
+            ]
+        )
+        jacobian = self.jacobian(coordinates)[:, list(keep)]
+        return _inverse_information(
+            jacobian * np.sqrt(weights)[:, None], [self.slots[self.free[place]].name for place in keep]
+        )
+
+    def _parameters(
+        self,
+        coordinates: FloatArray,
+        at_bound: Sequence[bool],
+        names: tuple[str, ...],
+        covariance: FloatArray,
+    ) -> dict[str, FittedParameter]:
+        """Fitted parameters by expanded name."""
+        values = self.naturals(coordinates)
+        stuck = {self.free[place] for place, flag in enumerate(at_bound) if flag}
+        parameters = {}
+        for index, slot in enumerate(self.slots):
+            stderr = None
+            if slot.name in names:
+                place = names.index(slot.name)
+                gain = values[index] if slot.scale == "log" else 1.0
+                stderr = gain * math.sqrt(covariance[place, place])
+            parameters[slot.name] = FittedParameter(
+                values[index], slot.unit, stderr, slot.bounds, slot.vary, slot.scale, index in stuck
+            )
+        return parameters
+
+    def _dataset_fits(
+        self, coordinates: FloatArray, found: Sequence[Scores | None]
+    ) -> tuple[DatasetFit, ...]:
+        """Prediction and residual per data set."""
+        fits = []
+        for dataset, prediction, score in zip(
+            self.problem.datasets, self.predictions(coordinates), found, strict=True
+        ):
+            nothing = np.full(dataset.y.shape, math.nan)
+            fits.append(
+                DatasetFit(
+                    dataset,
+                    nothing if prediction is None else prediction,
+                    nothing if score is None else score.residual,
+                )
+            )
+        return tuple(fits)
+
+
+def _vector(params: Mapping[str, object]) -> FloatArray:
+    """Coordinates in the order of the free slots."""
+    return np.array([float(p.value) for p in params.values()])  # type: ignore[attr-defined]
+
+
+def _inverse_information(weighted: FloatArray, names: Sequence[str]) -> tuple[FloatArray, tuple[str, ...]]:
+    """Inverse of J^T J from the singular values of J with columns scaled to unit length."""
+    length = np.sqrt(np.sum(weighted**2, axis=0))
+    if np.any(length == 0) or not np.all(np.isfinite(length)):
+        idle = tuple(name for name, size in zip(names, length, strict=True) if not size > 0)
+        return np.zeros((len(names), len(names))), idle
+    _, singular, directions = np.linalg.svd(weighted / length, full_matrices=False)
+    if len(singular) < len(names) or singular[-1] < math.sqrt(SINGULAR) * singular[0]:
+        share = np.abs(directions[-1])
+        return np.zeros((len(names), len(names))), tuple(
+            name for name, part in zip(names, share, strict=True) if part > 0.1
+        )
+    half = directions.T / singular
+    return np.asarray((half @ half.T) / np.outer(length, length), dtype=np.float64), ()
