@@ -115,8 +115,8 @@ class Chip:
                 i_feedback_norm=v["i_feedback_norm"],
             )
         raise ModelError(
-            f"table {self.table}: {', '.join('neuron.' + n for n in have)} make no feedback law; accepted: i_feedback "
-            "with feedback_exponent, or i_feedback with i_feedback_threshold and i_feedback_norm"
+            f"table {self.table}: {', '.join('neuron.' + n for n in have)} make no feedback law; accepted: "
+            "i_feedback with feedback_exponent, or i_feedback with i_feedback_threshold and i_feedback_norm"
         )
 
 

@@ -167,6 +167,14 @@ def _events(
     return boundary
 
 
+@njit(cache=True, error_model="numpy")
+def _peak(y: float, new: float, d0: float, d1: float) -> tuple[float, float]:
+    rise = new - y
+    a2, a3 = 3.0 * rise - 2.0 * d0 - d1, d0 + d1 - 2.0 * rise
+    s = d0 / (math.sqrt(a2 * a2 - 3.0 * a3 * d0) - a2)
+    return s, y + s * (d0 + s * (a2 + s * a3))
+
+
 @njit(cache=True, parallel=True, error_model="numpy")
 def advance_all(
     q: FloatArray,
@@ -214,7 +222,13 @@ def advance_all(
             steps[i] += 1
             ratio = error / tolerance
             accepted = ratio <= 1.0 or trial <= 1e-13 * (t + q[0, i])
-            proposed = trial * min(max(_SAFETY * max(ratio, 1e-10) ** -0.2, _SHRINK), _GROW)
+            factor = min(max(_SAFETY * max(ratio, 1e-10) ** -0.2, _SHRINK), _GROW)
+            if accepted and new < q[4, i] and k[0] > 0 and k[6] < 0:
+                peak, height = _peak(y, new, trial * k[0], trial * k[6])
+                if height >= q[4, i] and peak < 0.99:
+                    accepted = False
+                    factor = peak
+            proposed = trial * factor
             h = max(h, proposed) if accepted and clipped else proposed
             if not accepted:
                 continue
