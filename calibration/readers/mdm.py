@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ def parse_mdm(text: str, path: Path) -> MdmFile:
         a value that is not a finite number.
     """
     lines = text.splitlines()
-    start, units, values = _header(lines, path)
+    start, units, values, points = _header(lines, path)
     blocks: list[MdmBlock] = []
     row = start
     while row < len(lines):
@@ -86,11 +87,26 @@ def parse_mdm(text: str, path: Path) -> MdmFile:
         raise ReadError(
             "no data block", file=path, row=len(lines), accepted="at least one BEGIN_DB ... END_DB"
         )
+    _check_complete(blocks, points, path, len(lines))
     return MdmFile(units, values, tuple(blocks))
 
 
-def _header(lines: Sequence[str], path: Path) -> tuple[int, dict[str, str], dict[str, str]]:
-    """Index of the first line after END_HEADER, units by variable, header values by key."""
+def _check_complete(blocks: Sequence[MdmBlock], points: Mapping[int, int], path: Path, row: int) -> None:
+    """Refuse a file with other numbers of blocks or rows than its header's sweeps give: it was cut."""
+    rows, total = points.get(1), math.prod(count for order, count in points.items() if order > 1)
+    short = [len(next(iter(block.columns.values()))) for block in blocks]
+    if rows is not None and any(found != rows for found in short):
+        wrong = next(found for found in short if found != rows)
+        raise ReadError(
+            "file is cut", file=path, row=row, value=f"{wrong} rows in a block", accepted=f"{rows}"
+        )
+    if points and len(blocks) != total:
+        raise ReadError("file is cut", file=path, row=row, value=f"{len(blocks)} blocks", accepted=f"{total}")
+
+
+def _header(lines: Sequence[str], path: Path) -> tuple[int, dict[str, str], dict[str, str], dict[int, int]]:
+    """Index of the line after END_HEADER, units by variable, header values by key, points by sweep order."""
+    points: dict[int, int] = {}
     units: dict[str, str] = {}
     values: dict[str, str] = {}
     section = ""
@@ -98,7 +114,7 @@ def _header(lines: Sequence[str], path: Path) -> tuple[int, dict[str, str], dict
     for index, line in enumerate(lines):
         stripped = line.strip()
         if stripped == "END_HEADER" and opened:
-            return index + 1, units, values
+            return index + 1, units, values, points
         if stripped == "BEGIN_HEADER":
             opened = True
         elif not opened and stripped and not stripped.startswith("!"):
@@ -111,6 +127,7 @@ def _header(lines: Sequence[str], path: Path) -> tuple[int, dict[str, str], dict
         elif section in ("ICCAP_INPUTS", "ICCAP_OUTPUTS") and stripped:
             name, letter = _declaration(stripped, path, index + 1)
             units[name] = UNITS[letter]
+            points.update(_sweep(stripped, path, index + 1) if section == "ICCAP_INPUTS" else {})
     if opened:
         raise ReadError("file ends inside the header", file=path, row=len(lines), accepted="END_HEADER")
     raise ReadError("not an MDM file", file=path, row=1, accepted="BEGIN_HEADER near the top")
@@ -124,6 +141,22 @@ def _declaration(line: str, path: Path, row: int) -> tuple[str, str]:
             "unknown quantity of an input or output", file=path, row=row, value=line, accepted="/".join(UNITS)
         )
     return words[0], words[1]
+
+
+def _sweep(line: str, path: Path, row: int) -> dict[int, int]:
+    """Order and number of points of a LIN or LIST sweep; nothing for a constant or another kind of sweep."""
+    words = line.split()
+    offset = {"LIN": 4, "LIST": 2}
+    for index, word in enumerate(words[2:], start=2):
+        if word in offset:
+            parts = words[index + 1 : index + 2] + words[index + offset[word] : index + offset[word] + 1]
+            numbers = [number(part, file=path, row=row, column=words[0]) for part in parts]
+            if len(numbers) == 2:
+                return {int(numbers[0]): int(numbers[1])}
+            raise ReadError(
+                "malformed sweep", file=path, row=row, value=line, accepted="LIN order from to points"
+            )
+    return {}
 
 
 def _block(lines: Sequence[str], row: int, units: Mapping[str, str], path: Path) -> tuple[MdmBlock, int]:
