@@ -44,6 +44,7 @@ def netlist_command(
 
 def netlist_text(dut: Circuit, process_name: str, corner: str) -> str:
     """Model cards of the corner, the subcircuit file, an instance ``xdut`` on nodes named as its ports."""
+    from circuits.deck import DEFAULT_OPTIONS
     from circuits.process import get_process
 
     process = get_process(process_name)
@@ -51,5 +52,7 @@ def netlist_text(dut: Circuit, process_name: str, corner: str) -> str:
     source = files("netlists").joinpath(dut.netlist).read_text(encoding="utf-8")
     values = [f"+ {name}={value!r}" for name, value in dut.values().items()]
     instance = [f"xdut {' '.join(dut.ports)} {dut.name}", *values]
+    # Without these ngspice's default gmin alone shifts time constants of picoampere circuits by 60 %.
+    options = ".options " + " ".join(f"{name}={value}" for name, value in DEFAULT_OPTIONS.items())
     title = f"* {dut.name} on {process.name}, corner {corner}"
-    return "\n".join([title, *cards, "", source.rstrip(), "", *instance, ".end"]) + "\n"
+    return "\n".join([title, options, *cards, "", source.rstrip(), "", *instance, ".end"]) + "\n"
