@@ -102,7 +102,7 @@ def mean(t: FloatArray, y: FloatArray, start: float, stop: float) -> float:
 
 
 def supply_energy(t: FloatArray, branch: FloatArray, voltage: float, start: float, stop: float) -> float:
-    """Energy from a source of constant ``voltage``; ``branch`` is its ngspice current (negative: delivering)."""
+    """Energy from a source of constant ``voltage``; ``branch`` is its ngspice current (delivering: < 0)."""
     return -voltage * integral(t, branch, start, stop)
 
 

@@ -37,9 +37,12 @@ def testbenches() -> dict[str, type[Testbench]]:
     ParameterError
         An entry point names something that is no Testbench, or takes a name that is already in use.
     """
+    from circuits.families.dpi_neuron import NEURON_TESTBENCHES
+    from circuits.families.dpi_synapse import SYNAPSE_TESTBENCHES
     from circuits.families.fet import FetIdVg, PFetIdVg
 
-    return _with_third_party((FetIdVg, PFetIdVg), Testbench, TESTBENCH_ENTRY_POINTS)
+    own = (*SYNAPSE_TESTBENCHES, *NEURON_TESTBENCHES, FetIdVg, PFetIdVg)
+    return _with_third_party(own, Testbench, TESTBENCH_ENTRY_POINTS)
 
 
 testbenches.__test__ = False  # type: ignore[attr-defined]  # keeps pytest from collecting an imported name
