@@ -40,11 +40,18 @@ def benchmark_names() -> list[str]:
     return sorted(path.stem for path in benchmark_folder().glob("[a-z]*.py"))
 
 
+def choose(names: Iterable[str]) -> list[str]:
+    """The benchmarks to run: ``names``, each of which must exist, or all when there are none."""
+    known = benchmark_names()
+    chosen = list(names) or known
+    for name in chosen:
+        if name not in known:
+            raise InputError(f"unknown benchmark {name!r}; known: {', '.join(known)}")
+    return chosen
+
+
 def run_benchmark(name: str) -> list[Ratio]:
     """Run one benchmark; its module's ``run()`` yields rows (quantity, value, unit, target, met)."""
-    known = benchmark_names()
-    if name not in known:
-        raise InputError(f"unknown benchmark {name!r}; known: {', '.join(known)}")
     root = str(benchmark_folder().parent)
     if root not in sys.path:
         # Worker processes import the benchmark's functions by name, so loading it by path is not enough.

@@ -25,13 +25,13 @@ def bench_command(
 
     Exit code 1 when a target is missed.
     """
-    from spicetwin.bench import benchmark_names, run_benchmark
+    from spicetwin.bench import benchmark_names, choose, run_benchmark
 
     if listing:
         emit_json(benchmark_names()) if as_json else typer.echo("\n".join(benchmark_names()))
         return
     ratios: list[Ratio] = []
-    for name in names or benchmark_names():
+    for name in choose(names or ()):
         typer.echo(f"running {name}", err=True)
         ratios += run_benchmark(name)
     if as_json:

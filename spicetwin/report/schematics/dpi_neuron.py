@@ -16,11 +16,12 @@ def draw_dpi_neuron() -> Drawing:
         1200,
         1175,
         "DPI log-domain integrate-and-fire neuron",
-        "The input current passes the differential pair M_thr, M_s onto the membrane capacitor C_mem with "
-        "leak M_tau. M_mem compares the membrane current with I_threshold; when it wins, node req falls, M_fs "
-        "and M_fb add positive feedback, and three current-limited inverters make the spike. The spike charges "
-        "C_refractory, which holds the membrane at ground through M_r1 and M_r2 until I_refractory has "
-        "emptied it, and drives the adaptation integrator, whose output M_ahp discharges the membrane.",
+        "The input current passes the differential pair M_thr, M_s onto the membrane capacitor C_mem "
+        "with leak M_tau. M_mem compares the membrane current with I_threshold; when it wins, node req "
+        "falls, M_fs and M_fb add positive feedback, and three current-limited inverters make the "
+        "spike. The spike charges C_refractory, which holds the membrane at ground through M_r1 and "
+        "M_r2 until I_refractory has emptied it, and drives the adaptation integrator, whose output "
+        "M_ahp discharges the membrane.",
     )
     drawing.block(10, 10, 765, 450, "membrane with positive feedback and reset")
     drawing.block(785, 10, 405, 450, "refractory period")

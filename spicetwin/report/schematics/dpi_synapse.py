@@ -14,9 +14,10 @@ def draw_dpi_synapse() -> Drawing:
         1010,
         740,
         "DPI synapse with pulse extender",
-        "An input spike empties C_pulse; until I_pulse has refilled it, the inverter opens the switch M_sw, "
-        "and the weight M_w draws its current through the differential pair M_thr, M_s from the state "
-        "capacitor C_syn, which the leak M_tau refills; M_syn turns the state voltage into the output current.",
+        "An input spike empties C_pulse; until I_pulse has refilled it, the inverter opens the switch "
+        "M_sw, and the weight M_w draws its current through the differential pair M_thr, M_s from the "
+        "state capacitor C_syn, which the leak M_tau refills; M_syn turns the state voltage into the "
+        "output current.",
     )
     drawing.block(10, 10, 348, 500, "pulse extender")
     drawing.block(366, 10, 634, 500, "differential-pair integrator")
