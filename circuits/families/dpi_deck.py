@@ -41,7 +41,7 @@ def spike_source(times: Sequence[float], width: float, voltage: float) -> str:
     """
     points = ["0 0"]
     end = -1.0
-    for k, time in enumerate(times):
+    for k, time in enumerate(map(float, times)):
         if not 0.0 < time < float("inf") or (k and time < times[k - 1]):
             raise ParameterError(
                 f"spike_times[{k}] = {time!r}; accepted: finite positive seconds in ascending order"
@@ -71,7 +71,7 @@ def level_source(levels: Sequence[tuple[float, float]], what: str) -> str:
             raise ParameterError(
                 f"{what}[{k}] = ({time!r}, {value!r}); accepted: finite values at increasing times from 0 s"
             )
-    return f"pwl({' '.join(f'{time!r} {value!r}' for time, value in levels)})"
+    return f"pwl({' '.join(f'{float(time)!r} {float(value)!r}' for time, value in levels)})"
 
 
 def dpi_lines(

@@ -39,9 +39,9 @@ from circuits.process import Process
 from circuits.testbench import Conditions, Observable, Testbench
 
 #: trtol=1 halves the integration error of ngspice's default: spike times are needed to 0.1 % of the interval.
-NEURON_OPTIONS: Mapping[str, str] = {**DEFAULT_OPTIONS, "gmin": "1e-18", "abstol": "1e-17", "trtol": "1"}
+NEURON_OPTIONS: Mapping[str, str] = {**DEFAULT_OPTIONS, "gmin": "1e-18", "trtol": "1"}
 
-#: Time before the output spike at which the threshold is read: the probe shows displacement current later (s).
+#: Lead on the output spike at which the threshold is read; later the probe shows displacement current (s).
 BEFORE = 1e-6
 
 _SAVE = ("spk", "xdut.vmem", "xdut.vahp", "vimem#branch", "viahp#branch", "vdd#branch", "vddb#branch")
@@ -51,8 +51,8 @@ _SAVE = ("spk", "xdut.vmem", "xdut.vahp", "vimem#branch", "viahp#branch", "vdd#b
 class NeuronBench(Testbench):
     """What the neuron's testbenches share: dut, time resolution, unloaded probes of two currents.
 
-    A probe is a copy of the dut's membrane or adaptation transistor, its gate driven through an ideal buffer, its
-    drain at half the supply: it shows the current also while the dut's own transistor is out of saturation.
+    A probe is a copy of the dut's membrane or adaptation transistor, its gate driven through an ideal buffer,
+    its drain at half the supply: it shows the current also while the dut's own transistor is not saturated.
     """
 
     family: ClassVar[str] = "dpi"
@@ -250,8 +250,7 @@ class NeuronAdaptation(NeuronRate):
 class NeuronRheobase(NeuronBench):
     """Static balance of the membrane with the spike mechanism out of reach: I_mem against input current.
 
-    The deck raises the comparator current far above the sweep, so that the membrane settles at every input; the
-    input at which its static current equals the dut's ``i_threshold`` is the smallest one that makes it spike.
+    The deck raises the comparator current far above the sweep: the membrane settles at every input. The input at which its static current equals the dut's ``i_threshold`` is the smallest that makes it spike.
     """
 
     name: ClassVar[str] = "dpi_neuron_rheobase"
@@ -303,10 +302,10 @@ class NeuronTraces:
 
 @dataclass(frozen=True, kw_only=True)
 class NeuronResponse(NeuronBench):
-    """Arbitrary input current; :meth:`traces` gives the waveforms for comparison with the behavioural model.
+    """Arbitrary input current; :meth:`traces` gives waveforms to compare with the behavioural model.
 
-    ``input_levels`` are (time in s, current in A) corners of a piecewise-linear waveform, times ascending from 0.
-    Start at zero current: above rheobase the circuit has no stable operating point to start from.
+    ``input_levels`` are the corners (s, A) of a piecewise-linear waveform, times from 0 upwards. Start at
+    zero current: above rheobase the circuit has no stable operating point to start from.
     """
 
     name: ClassVar[str] = "dpi_neuron_response"

@@ -43,7 +43,7 @@ from circuits.process import Process
 from circuits.testbench import Conditions, Observable, Testbench
 
 #: gmin puts gmin * V_DS across the junctions of the state node: 1e-15 S is 1 % of a 100 fA leak current.
-SYNAPSE_OPTIONS: Mapping[str, str] = {**DEFAULT_OPTIONS, "gmin": "1e-18", "abstol": "1e-17", "trtol": "1"}
+SYNAPSE_OPTIONS: Mapping[str, str] = {**DEFAULT_OPTIONS, "gmin": "1e-18", "abstol": "1e-16", "trtol": "1"}
 
 _SAVE = ("xdut.vsyn", "xdut.pulse", "vout#branch", "vdd#branch", "vddb#branch")
 
