@@ -1,4 +1,4 @@
-"""Transistors of every process in real ngspice: corners, temperature, mismatch, cut cards against the full."""
+"""Transistors of every process in real ngspice: corners, heat, mismatch, cut cards against full libraries."""
 
 from __future__ import annotations
 
