@@ -112,4 +112,4 @@ def _description_text(description: dict[str, Any]) -> str:
 
 def _first_line(cls: type) -> str:
     """First line of a class's docstring."""
-    return (cls.__doc__ or "").strip().partition("\n")[0]
+    return (cls.__doc__ or "").strip().partition("\n")[0].replace("``", "")

@@ -120,6 +120,11 @@ def test_schematic_shows_exactly_the_transistors_of_the_netlist(name: str) -> No
     assert set(drawn_names) == set(circuits()[name].transistors)
 
 
+def test_the_picture_in_the_readme_is_the_schematic() -> None:
+    picture = Path(__file__).parents[2] / "docs" / "images" / "dpi_synapse.svg"
+    assert picture.read_text() == SCHEMATICS["dpi_synapse"]().svg()
+
+
 def test_a_circuit_without_a_schematic_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="dpi_synapse"):
         write_schematic("nothing", tmp_path / "x.svg")
