@@ -11,10 +11,13 @@ import tempfile
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import quote
+from urllib.request import urlopen
 
 MIRROR_VARIABLE = "SPICETWIN_MIRROR"
 DATA_VARIABLE = "SPICETWIN_DATA"
@@ -215,8 +218,8 @@ def _fetch(source: Source, file: DataFile, mirror: Path | None, path: Path) -> N
             _download(source.url(file), file, path)
         else:
             _copy(mirror / source.location(file), file, path)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
+    except (OSError, HTTPException) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         place = source.url(file) if mirror is None else str(mirror)
         hint = "" if mirror is not None else "; without a network: --mirror DIR"
         raise DataError(f"{source.name}: cannot get {file.path} from {place} ({reason}){hint}") from error
@@ -243,10 +246,21 @@ def _download(url: str, file: DataFile, path: Path) -> None:
     import pooch
 
     pooch.get_logger().setLevel("WARNING")
+    known = f"sha256:{file.sha256}"
     try:
-        pooch.retrieve(url, known_hash=f"sha256:{file.sha256}", fname=path.name, path=path.parent)
+        pooch.retrieve(url, known_hash=known, fname=path.name, path=path.parent, downloader=_stream)
     except ValueError as error:
         raise DataError(f"{url}: wrong hash; accepted: {file.sha256}") from error
+
+
+def _stream(url: str, output: str, _: object) -> None:
+    """Downloader for pooch; its own leaves the connection open when the server refuses."""
+    try:
+        with urlopen(url, timeout=60.0) as response, Path(output).open("wb") as stream:
+            shutil.copyfileobj(response, stream)
+    except HTTPError as refusal:
+        refusal.close()
+        raise
 
 
 @dataclass(frozen=True, slots=True)
