@@ -39,9 +39,10 @@ def testbenches() -> dict[str, type[Testbench]]:
     """
     from circuits.families.dpi_neuron import NEURON_TESTBENCHES
     from circuits.families.dpi_synapse import SYNAPSE_TESTBENCHES
+    from circuits.families.dpi_synapse_static import STATIC_TESTBENCHES
     from circuits.families.fet import FetIdVg, PFetIdVg
 
-    own = (*SYNAPSE_TESTBENCHES, *NEURON_TESTBENCHES, FetIdVg, PFetIdVg)
+    own = (*SYNAPSE_TESTBENCHES, *STATIC_TESTBENCHES, *NEURON_TESTBENCHES, FetIdVg, PFetIdVg)
     return _with_third_party(own, Testbench, TESTBENCH_ENTRY_POINTS)
 
 

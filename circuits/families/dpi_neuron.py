@@ -250,7 +250,8 @@ class NeuronAdaptation(NeuronRate):
 class NeuronRheobase(NeuronBench):
     """Static balance of the membrane with the spike mechanism out of reach: I_mem against input current.
 
-    The deck raises the comparator current far above the sweep: the membrane settles at every input. The input at which its static current equals the dut's ``i_threshold`` is the smallest that makes it spike.
+    The deck raises the comparator current far above the sweep: the membrane settles at every input. The input
+    at which its static current equals the dut's ``i_threshold`` is the smallest that makes it spike.
     """
 
     name: ClassVar[str] = "dpi_neuron_rheobase"
