@@ -127,6 +127,7 @@ def draw(
     sources: tuple[str, ...] = SOURCES,
     *,
     block: str = "synapse",
+    label: str = "",
     at: Mapping[str, float] | None = None,
     extrapolate: bool = False,
 ) -> Chip:
@@ -143,6 +144,9 @@ def draw(
         Seed of the ensemble.
     sources
         Sources of spread to draw, out of ``fit``, ``die``, ``within_die``; empty: the typical chip.
+    block, label
+        First part of the entry names, and which of several such blocks on the chip this is: blocks of
+        different label have their own instances but share the fit and the die.
     at
         Inputs of the laws: bias currents (A), ``temperature`` (K).
     extrapolate
@@ -178,18 +182,18 @@ def draw(
                 f"entry {entry.name} of table {table.reference} is a failed fit and cannot be drawn"
             )
         if name == CHARACTERISTIC:
-            characteristic = _characteristic(entry, inputs, block, seed, sources)
-            values[name] = _spread(entry, np.ones(shape), block, shape, seed, sources)
+            characteristic = _characteristic(entry, inputs, seed, sources)
+            values[name] = _spread(entry, np.ones(shape), f"{block}/{label}", shape, seed, sources)
             continue
-        typical = np.broadcast_to(_typical(entry, inputs, block, seed, sources, extrapolate), shape)
-        values[name] = _spread(entry, typical, block, shape, seed, sources)
+        typical = np.broadcast_to(_typical(entry, inputs, seed, sources, extrapolate), shape)
+        values[name] = _spread(entry, typical, f"{block}/{label}", shape, seed, sources)
     if "i_tau" not in values and "i_tau" in inputs:
         # No entry for the leak of the block: the bias itself, an ideal mirror.
         values["i_tau"] = np.full(shape, inputs["i_tau"])
     for array in values.values():
         array.setflags(write=False)
     key = json.dumps(
-        [table.digest, block, shape, seed, sorted(sources), sorted(inputs.items()), extrapolate],
+        [table.digest, block, label, shape, seed, sorted(sources), sorted(inputs.items()), extrapolate],
         allow_nan=False,
     )
     identity = hashlib.sha256(key.encode()).hexdigest()[:16]
@@ -218,7 +222,6 @@ def _generator(seed: int, *names: str) -> np.random.Generator:
 def _typical(
     entry: Entry,
     inputs: Mapping[str, ArrayLike],
-    block: str,
     seed: int,
     sources: tuple[str, ...],
     extrapolate: bool,
@@ -227,7 +230,7 @@ def _typical(
     at = entry.inputs(inputs)
     if not extrapolate:
         entry.check_domain(at)
-    parameters = entry.sample(_generator(seed, "fit", block, entry.name)) if "fit" in sources else None
+    parameters = entry.sample(_generator(seed, "fit", entry.name)) if "fit" in sources else None
     value = entry.evaluate(at, parameters)
     if not np.isfinite(value).all() or (entry.scale == "log" and (value <= 0).any()):
         raise ModelError(f"{entry.name}: the law has no valid value at {dict(at)}")
@@ -235,27 +238,27 @@ def _typical(
 
 
 def _spread(
-    entry: Entry, typical: FloatArray, block: str, shape: tuple[int, int], seed: int, sources: tuple[str, ...]
+    entry: Entry, typical: FloatArray, place: str, shape: tuple[int, int], seed: int, sources: tuple[str, ...]
 ) -> FloatArray:
     """``typical`` with the die and within-die terms of the entry applied."""
     logarithm, shift = np.zeros(shape), np.zeros(shape)
     for term in entry.variation:
         if term.source in sources:
             target = logarithm if term.distribution == "lognormal" else shift
-            target += term.sigma * _normal(term, entry, block, shape, seed)
+            target += term.sigma * _normal(term, entry, place, shape, seed)
     return np.asarray(typical * np.exp(logarithm) + shift)
 
 
-def _normal(term: Variation, entry: Entry, block: str, shape: tuple[int, int], seed: int) -> FloatArray:
+def _normal(term: Variation, entry: Entry, place: str, shape: tuple[int, int], seed: int) -> FloatArray:
     """Standard normal numbers of the term's factor: per chip (die) or per instance (within_die)."""
-    rng = _generator(
-        seed, term.source, block, f"factor:{term.factor}" if term.factor else f"entry:{entry.name}"
-    )
-    return rng.standard_normal((shape[0], 1) if term.source == "die" else shape)
+    factor = f"factor:{term.factor}" if term.factor else f"entry:{entry.name}"
+    if term.source == "die":
+        return _generator(seed, "die", factor).standard_normal((shape[0], 1))
+    return _generator(seed, "within_die", place, factor).standard_normal(shape)
 
 
 def _characteristic(
-    entry: Entry, inputs: Mapping[str, ArrayLike], block: str, seed: int, sources: tuple[str, ...]
+    entry: Entry, inputs: Mapping[str, ArrayLike], seed: int, sources: tuple[str, ...]
 ) -> tuple[FloatArray, FloatArray]:
     """Feedback current over the membrane currents of the entry's domain."""
     if "i_membrane" not in entry.box:
@@ -263,4 +266,4 @@ def _characteristic(
     box = entry.box["i_membrane"]
     grid = np.linspace(np.log(box.low), np.log(box.high), GRID_POINTS)
     at = {**inputs, "i_membrane": np.exp(grid)}
-    return grid, _typical(entry, at, block, seed, sources, extrapolate=False)
+    return grid, _typical(entry, at, seed, sources, extrapolate=False)
