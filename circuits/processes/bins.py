@@ -27,7 +27,7 @@ class Bin:
 
 
 def _within(value: float, limits: tuple[float, float]) -> bool:
-    slack = 1e-9 * value
+    slack = 1e-14 * value  # ngspice counts a border by some ten units in the last place
     return limits[0] - slack <= value <= limits[1] + slack
 
 
@@ -59,20 +59,24 @@ def cut(
 ) -> tuple[str, ...]:
     """Cards of the bins that the transistors of this polarity need, in the order of the library.
 
-    A transistor on a border keeps every bin that touches it: ngspice then chooses as from the full library.
+    On a border of bins ngspice takes the first one of the library; so does this, for equal currents.
 
     Raises
     ------
     ProcessError
         When a transistor lies in no bin.
     """
-    wanted = [(width, length) for p, width, length in geometries if p == polarity]
-    for width, length in wanted:
-        if not any(b.holds(width, length) for b in bins):
+    chosen: set[int] = set()
+    for kind, width, length in geometries:
+        if kind != polarity:
+            continue
+        first = next((i for i, b in enumerate(bins) if b.holds(width, length)), None)
+        if first is None:
             widths = sorted({b.widths for b in bins if _within(length, b.lengths)})
-            accepted = ", ".join(f"{a:g} to {b:g}" for a, b in widths) or "none"
+            accepted = ", ".join(f"{low:g} to {high:g}" for low, high in widths) or "none"
             raise ProcessError(
                 f"{process}: no {polarity}fet model for W={width:g} m, L={length:g} m;"
                 f" widths accepted at this length (m): {accepted}"
             )
-    return tuple(b.card for b in bins if any(b.holds(*size) for size in wanted))
+        chosen.add(first)
+    return tuple(bins[i].card for i in sorted(chosen))

@@ -107,6 +107,7 @@ def _mismatch(pool: Pool, names: Sequence[str]) -> Iterator[str]:
         "A_VT (mV um)",
         "A_mu (% um)",
         "sigma(Vth), law (mV)",
+        "drawn (mV)",
         "simulated (mV)",
         "source",
     )

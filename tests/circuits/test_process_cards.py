@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from circuits.families import circuits
 from circuits.process import (
     CORNER_SETS,
     Pelgrom,
@@ -216,10 +217,11 @@ def test_cut_keeps_only_the_bin_of_the_transistor_and_renames_it(tmp_path: Path)
     assert binned(tmp_path) == ("nfet.1 vth0=0.6",)
 
 
-def test_cut_keeps_both_bins_of_a_transistor_on_their_border_in_library_order(tmp_path: Path) -> None:
+def test_transistor_on_a_border_keeps_the_first_bin_of_the_library_as_ngspice_does(tmp_path: Path) -> None:
     path = tmp_path / "binned.spice"
     path.write_text(BINNED)
-    assert [card.split()[1] for card in _cut(path, (2e-6, 2e-6))] == ["nfet.0", "nfet.1"]
+    assert [card.split()[1] for card in _cut(path, (2e-6, 2e-6))] == ["nfet.0"]
+    assert [card.split()[1] for card in _cut(path, (2e-6, 8e-6), (2e-6, 1e-6))] == ["nfet.0", "nfet.1"]
 
 
 def test_transistor_outside_every_bin_is_refused_with_what_is_accepted(tmp_path: Path) -> None:
@@ -233,6 +235,17 @@ def test_sky130_outside_its_bins_is_refused() -> None:
     process = kit_or_skip("sky130")
     with pytest.raises(ProcessError, match=r"sky130: no nfet model for W=0\.001 m"):
         process.cards("tt", [("n", 1e-3, 1e-6)])
+
+
+@pytest.mark.parametrize("name", ["generic130", "sky130", "gf180"])
+def test_every_process_has_cards_for_the_default_sizes_of_every_circuit(name: str) -> None:
+    process = kit_or_skip(name)
+    for circuit in circuits().values():
+        geometries = list(circuit().geometries().values())
+        models = {
+            card.split()[1][:4] for card in process.cards("tt", geometries) if card.startswith(".model")
+        }
+        assert models >= {f"{polarity}fet" for polarity, _, _ in geometries}
 
 
 @pytest.mark.parametrize("name", ["sky130", "gf180"])

@@ -33,6 +33,13 @@ def test_published_figures_of_generic130_are_the_simulated_ones(pool: Pool) -> N
         assert published[key] == pytest.approx(numbers, rel=0.01, abs=0.006), key
 
 
+def test_every_table_has_one_heading_per_column() -> None:
+    tables = PAGE.read_text().partition(BEGIN)[2].partition(END)[0]
+    for table in tables.split("\n\n"):
+        if table.lstrip().startswith("|"):
+            assert len({line.count("|") for line in table.strip().splitlines()}) == 1
+
+
 def test_file_without_markers_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "page.md"
     page.write_text("no tables here")
