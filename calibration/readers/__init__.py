@@ -13,6 +13,7 @@ from calibration.readers.aixacct import read_aixacct
 from calibration.readers.b1500 import read_b1500
 from calibration.readers.coach import read_coach_dpi, read_coach_fet, read_coach_follower, read_coach_neuron
 from calibration.readers.csv_campaign import read_campaign
+from calibration.readers.csv_table import read_csv
 from calibration.readers.ihp import ORIGIN as IHP_ORIGIN
 from calibration.readers.ihp import read_ihp_idvg
 from calibration.readers.mdm import read_mdm
@@ -54,6 +55,7 @@ def _own_readers() -> tuple[Reader, ...]:
             lambda p, _: read_campaign(p),
             (".toml",),
         ),
+        Reader("csv", "CSV with units in the header, on its own", read_csv, (".csv",)),
         Reader("mdm", "IC-CAP MDM, one curve per data block", read_mdm, (".mdm",)),
         Reader(
             "ihp_idvg",

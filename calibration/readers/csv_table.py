@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.measured import FloatArray, ReadError
-from calibration.readers.text import decode, number
+from calibration.measured import Campaign, FloatArray, Measured, Origin, ReadError
+from calibration.readers.text import decode, number, read_bytes
 from calibration.readers.units import UnitError, to_si
 
 _HEADER = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*\[([^\[\]]*)\]\s*")
@@ -62,6 +62,16 @@ def parse_csv(content: bytes, path: Path) -> Table:
             "no data under the header", file=path, row=header_row + 1, accepted="at least one row"
         )
     return _convert(np.array(values, dtype=np.float64), names, units, path, header_row + 1)
+
+
+def read_csv(paths: Sequence[Path], origin: Origin) -> Campaign:
+    """Read CSV files on their own, without conditions: one :class:`Measured` per file."""
+    measured = []
+    for path in paths:
+        content = read_bytes(path)
+        table = parse_csv(content, path)
+        measured.append(Measured(path.stem, table.columns, table.units, {}, origin.source(path, content)))
+    return tuple(measured)
 
 
 def _is_data(line: str) -> bool:

@@ -12,6 +12,7 @@ from spicetwin.boundary import FAILED
 from spicetwin.output import emit_json
 
 if TYPE_CHECKING:
+    from calibration.measured import Campaign
     from measurements.registry import Source, Verification
 
 app = typer.Typer(
@@ -97,13 +98,16 @@ def verify_command(names: Names = None, mirror: Mirror = None, as_json: Json = F
 
 @app.command("show")
 def show_command(
-    name: Annotated[str, typer.Argument(metavar="SOURCE", help="Registered source.")],
+    name: Annotated[str, typer.Argument(metavar="SOURCE", help="Registered source, or a file.")],
     mirror: Mirror = None,
     as_json: Json = False,
 ) -> None:
-    """Describe a source: origin, columns, oddities, and the curves it holds where its files are present."""
-    from measurements.registry import get_source
+    """Describe a source: origin, columns, oddities, curves; or the curves of your own file or campaign."""
+    from measurements.registry import get_source, sources
 
+    if name not in sources() and (Path(name).suffix or Path(name).exists()):
+        _show_file(Path(name), as_json)
+        return
     source = get_source(name)
     curves = _curves(source, mirror)
     if as_json:
@@ -125,6 +129,22 @@ def show_command(
     if not curves:
         typer.echo("  curves     not read: the files are absent, or there is no reader for them")
         return
+    _print_curves(curves)
+
+
+def _show_file(path: Path, as_json: bool) -> None:
+    """Curves of a file that belongs to the user."""
+    from calibration.readers import read
+
+    curves = _described(read(path))
+    if as_json:
+        emit_json({"file": str(path), "curves": curves})
+        return
+    _print_curves(curves)
+
+
+def _print_curves(curves: Sequence[dict[str, Any]]) -> None:
+    """Table of curves with the rows kept, left out and censored."""
     _print_table(
         ("curve", "kind", "rows", "left out", "censored", "reasons"),
         [
@@ -156,9 +176,13 @@ def _curves(source: Source, mirror: Path | None) -> list[dict[str, Any]]:
     if not source.reader:
         return []
     try:
-        campaign = load(source.name, mirror)
+        return _described(load(source.name, mirror))
     except MissingDataError:
         return []
+
+
+def _described(campaign: Campaign) -> list[dict[str, Any]]:
+    """Curves with columns, conditions and the rows kept, left out and censored."""
     return [
         {
             "name": curve.name,
@@ -167,6 +191,7 @@ def _curves(source: Source, mirror: Path | None) -> list[dict[str, Any]]:
             "left_out": curve.excluded_rows,
             "censored": int(sum(curve.censored(column).sum() for column in {*curve.floors, *curve.ceilings})),
             "reasons": [f"{exclusion.reason} ({exclusion.rows})" for exclusion in curve.exclusions],
+            "columns": dict(curve.units),
             "conditions": dict(curve.conditions),
             "sha256": curve.source.sha256,
         }

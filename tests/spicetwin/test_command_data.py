@@ -72,3 +72,22 @@ def test_pull_then_verify_then_show(mirror: Path, tmp_path: Path, capsys: pytest
     shown = capsys.readouterr().out
     assert "PEX 6" in shown
     assert "silicon" in shown
+
+
+def test_show_reads_a_campaign_of_the_user(capsys: pytest.CaptureFixture[str]) -> None:
+    example = Path(__file__).resolve().parents[2] / "examples" / "own_csv" / "campaign.toml"
+    assert main(["data", "show", str(example), "--json"]) == 0
+    chip_a, chip_b = json.loads(capsys.readouterr().out)["curves"]
+    assert chip_a["conditions"]["i_tau"] == pytest.approx(20e-12)
+    assert (chip_b["left_out"], chip_b["columns"]["i_syn"]) == (1, "A")
+
+
+def test_show_of_a_bad_file_is_one_line_and_exit_2(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text("t [ms],v [V]\n1,2\n2,NaN\n", encoding="utf-8")
+    assert main(["data", "show", str(path)]) == 2
+    caught = capsys.readouterr()
+    assert caught.err.strip().count("\n") == 0
+    assert "bad.csv, row 3, column v: not a finite number: 'NaN'; accepted: a decimal number" in caught.err

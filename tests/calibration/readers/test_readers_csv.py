@@ -244,3 +244,19 @@ def test_campaign_without_toml_content_is_empty(tmp_path: Path) -> None:
     path.write_text("\n", encoding="utf-8")
     with pytest.raises(ReadError, match="file is empty"):
         load_campaign(path)
+
+
+def test_a_csv_on_its_own_is_a_curve_without_conditions(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text(GOOD, encoding="utf-8")
+    (curve,) = read(tmp_path / "mine.csv")
+    assert (curve.name, curve.rows, dict(curve.conditions)) == ("mine", 2, {})
+    assert curve.source.licence == "not stated"
+
+
+def test_example_campaign_gives_the_time_constants_of_its_bias_currents() -> None:
+    """C U_T / (kappa I_tau) with the kappa of 0.72 the example was made with."""
+    example = Path(__file__).resolve().parents[3] / "examples" / "own_csv" / "campaign.toml"
+    for curve in read(example):
+        measured = ~curve.censored("i_syn")
+        slope = np.polyfit(curve["time"][measured], np.log(curve["i_syn"][measured]), 1)[0]
+        assert -1.0 / slope == pytest.approx(2e-12 * 0.02585 / (0.72 * curve.number("i_tau")), rel=0.02)
