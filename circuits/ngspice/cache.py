@@ -7,20 +7,25 @@ import hashlib
 import json
 import os
 import tempfile
-import warnings
 import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import platformdirs
 
 from circuits.deck import Deck, SimulationResult, Waveforms
 
-#: Raise it when the stored content or the meaning of a deck changes: old entries are then never met again.
+#: Raise it when the stored content, or what a deck means to the simulator, changes: old entries are never met again.
 SCHEMA = 1
 
 #: Environment variable that names the cache folder.
 CACHE_VARIABLE = "SPICETWIN_CACHE"
+
+#: Bytes a cache keeps when it is pruned without a limit of its own.
+DEFAULT_LIMIT = 2_000_000_000
 
 
 def default_cache_dir() -> Path:
@@ -30,7 +35,9 @@ def default_cache_dir() -> Path:
 
 
 class ResultCache:
-    """Waveforms by (deck digest, simulator, schema); an entry is one NPZ file, written whole or not at all.
+    """Waveforms by (deck, simulator, schema); an entry is one NPZ file, written whole or not at all.
+
+    Files that a deck includes are part of its key by the content they have when it is looked up.
 
     Parameters
     ----------
@@ -38,64 +45,123 @@ class ResultCache:
         Where the entries are; made on the first write.
     simulator : str
         Identity of the simulator, :func:`circuits.ngspice.library.library_digest`.
+
+    Attributes
+    ----------
+    problem : str or None
+        Why entries are no longer written (disk full, folder not writable). The run goes on without them.
     """
 
     def __init__(self, folder: Path, simulator: str) -> None:
         self.folder = folder
+        self.problem: str | None = None
         self._simulator = simulator
-        self._writes = True
+        self._included: dict[tuple[str, int, int], str] = {}
 
     def path(self, deck: Deck) -> Path:
         """File of the entry of ``deck``."""
-        key = hashlib.sha256(json.dumps([SCHEMA, self._simulator, deck.digest()]).encode()).hexdigest()
+        content = [SCHEMA, self._simulator, deck.digest(), *self._included_digests(deck)]
+        key = hashlib.sha256(json.dumps(content).encode()).hexdigest()
         return self.folder / key[:2] / f"{key[2:]}.npz"
 
     def load(self, deck: Deck) -> SimulationResult | None:
-        """Stored result of ``deck``; None when there is none, or when the file is damaged (it is then rewritten)."""
+        """Stored result of ``deck``; None when there is none or the file is damaged (the new result replaces it)."""
         path = self.path(deck)
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                header = json.loads(str(arrays["header"]))
-                waves = tuple(
-                    Waveforms(analysis, {name: arrays[f"{i}/{name}"] for name in names})
-                    for i, (analysis, names) in enumerate(header["analyses"])
-                )
-                return SimulationResult(waves, header["log"], float(header["solve_seconds"]), cached=True)
-        except FileNotFoundError:
+                result = _unpack(arrays)
+            os.utime(path)  # the entries used longest ago are pruned first
+        except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile):
             return None
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
-            return None
+        return result
 
     def store(self, deck: Deck, result: SimulationResult) -> None:
-        """Write the entry of ``deck``; a full or read-only disk gives one warning and the run goes on without."""
-        if not self._writes:
+        """Write the entry of ``deck``; on a full or read-only disk note the problem and go on without the cache."""
+        if self.problem is not None:
             return
-        arrays = {
-            f"{i}/{name}": vector
-            for i, waves in enumerate(result.analyses)
-            for name, vector in waves.vectors.items()
-        }
-        header = {
-            "analyses": [[waves.analysis, list(waves.vectors)] for waves in result.analyses],
-            "log": result.log,
-            "solve_seconds": result.solve_seconds,
-        }
         try:
-            write_npz(self.path(deck), {"header": np.array(json.dumps(header)), **arrays})
+            _write_npz(self.path(deck), _pack(result))
         except OSError as error:
-            self._writes = False
-            warnings.warn(f"the simulation cache {self.folder} is not written: {error}", stacklevel=2)
+            self.problem = f"the simulation cache {self.folder} is not written: {error.strerror or error}"
+
+    def prune(self, limit: int = DEFAULT_LIMIT) -> int:
+        """Delete the entries used longest ago until at most ``limit`` bytes are left; returns the bytes deleted."""
+        entries = sorted(self._entries(), reverse=True)
+        kept = deleted = 0
+        for _, size, path in entries:
+            if kept + size <= limit:
+                kept += size
+                continue
+            with contextlib.suppress(OSError):
+                path.unlink()
+                deleted += size
+        return deleted
+
+    def _entries(self) -> Iterator[tuple[int, int, Path]]:
+        """Time of last use (ns), size and path of every file of the cache, abandoned temporary files included."""
+        for path in self.folder.glob("??/*.npz") if self.folder.is_dir() else ():
+            with contextlib.suppress(OSError):  # another process may prune too
+                status = path.stat()
+                yield status.st_mtime_ns, status.st_size, path
+
+    def _included_digests(self, deck: Deck) -> list[str]:
+        """sha256 of every file that the deck's own lines include; a file that is missing counts by its name."""
+        digests = []
+        for line in deck.lines:
+            if not line.lstrip()[:4].lower().startswith((".inc", ".lib")):
+                continue
+            words = line.split()
+            path = Path(words[1].strip("\"'")) if len(words) > 1 else Path()
+            try:
+                status = path.stat()
+                stamp = (str(path.resolve()), status.st_size, status.st_mtime_ns)
+                if stamp not in self._included:
+                    self._included[stamp] = hashlib.sha256(path.read_bytes()).hexdigest()
+                digests.append(self._included[stamp])
+            except OSError:
+                digests.append(str(path))
+        return digests
 
 
-def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
+def _pack(result: SimulationResult) -> dict[str, npt.NDArray[Any]]:
+    """Arrays of an entry: the vectors of an analysis of equal type and length stacked, and a JSON header."""
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    analyses = []
+    for i, waves in enumerate(result.analyses):
+        groups: dict[tuple[str, int], list[str]] = {}
+        for name, vector in waves.vectors.items():
+            groups.setdefault((vector.dtype.str, len(vector)), []).append(name)
+        keys = []
+        for j, names in enumerate(groups.values()):
+            arrays[f"{i}_{j}"] = np.stack([waves.vectors[name] for name in names])
+            keys.append([f"{i}_{j}", names])
+        analyses.append([waves.analysis, list(waves.vectors), keys])
+    header = {"analyses": analyses, "log": result.log, "solve_seconds": result.solve_seconds}
+    arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    return arrays
+
+
+def _unpack(arrays: Mapping[str, npt.NDArray[Any]]) -> SimulationResult:
+    """Result that :func:`_pack` packed."""
+    header = json.loads(arrays["header"].tobytes())
+    analyses = []
+    for analysis, order, groups in header["analyses"]:
+        vectors = {}
+        for key, names in groups:
+            vectors.update(zip(names, arrays[key], strict=True))
+        analyses.append(Waveforms(analysis, {name: vectors[name] for name in order}))
+    return SimulationResult(tuple(analyses), header["log"], float(header["solve_seconds"]), cached=True)
+
+
+def _write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """Write ``arrays`` to ``path`` through a temporary file beside it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=".npz")
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        os.replace(name, path)
+            np.savez(file, allow_pickle=False, **arrays)
+        Path(name).replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(name)
+            Path(name).unlink()
         raise

@@ -9,82 +9,120 @@ import os
 import pickle
 import tempfile
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from circuits.deck import Simulator
+from circuits.ngspice.cache import ResultCache
 from circuits.ngspice.errors import SimulationError, SimulatorCrash, SimulatorTimeout
 from circuits.ngspice.library import find_library, library_digest
-from circuits.ngspice.worker import WorkerSettings, save_deck, serve
+from circuits.ngspice.worker import Answer, Started, WorkerSettings, save_deck, serve
 
-I = TypeVar("I")  # noqa: E741
-R = TypeVar("R")
+Item = TypeVar("Item")
+Value = TypeVar("Value")
 
-#: Seconds a worker may take to start, or to load the library, on a busy machine.
+#: Seconds a worker may take to start and to import the function's module on a busy machine.
 START_LIMIT = 120.0
 
-#: Items a worker holds: one running and one waiting, so that it never idles for the pipe.
-HELD = 2
+#: Items shorter than this (s) are handed out one ahead, so that a worker never waits for the pipe.
+SHORT = 0.05
 
 
 @dataclass(frozen=True)
-class Outcome(Generic[I, R]):
+class Outcome(Generic[Item, Value]):
     """What became of one item.
 
     Attributes
     ----------
     index, item
-        Position in the input and the item itself.
+        Position in the input, and the item itself.
     value
         What the function returned; None when ``error`` is set.
     error
         Why there is no value.
     cached : bool
-        True when the item needed results and all of them came from the cache.
+        The item asked for simulations and all of them came from the cache.
     seconds, solve_seconds : float
-        Wall time in the worker, and the part inside ngspice's analyses (s).
+        Wall time of the function in the worker, and the part inside ngspice's analyses (s).
     """
 
     index: int
-    item: I
-    value: R | None
+    item: Item
+    value: Value | None
     error: SimulationError | None
     cached: bool
     seconds: float
     solve_seconds: float
 
 
-@dataclass
+@dataclass(eq=False)
 class _Worker:
-    process: Any
+    """A worker process, its pipe, and the items it holds: the first is running, others wait."""
+
+    process: BaseProcess
     pipe: Connection
     settings: WorkerSettings
+    deadline: float
     held: deque[tuple[int, Any]] = field(default_factory=deque)
-    ready: bool = False
-    spent: bool = False
-    deadline: float = 0.0
+    room: int = 1
+    started: bool = False
+
+    def end(self) -> None:
+        """Kill the process: it holds nothing worth saving, and inside libngspice it does not hear gentler signals."""
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+@dataclass
+class _Plan:
+    """The items of one run: still to draw, and handed back by a worker that ended."""
+
+    code: bytes
+    source: Iterator[tuple[int, Any]]
+    again: deque[tuple[int, Any]] = field(default_factory=deque)
+    exhausted: bool = False
+
+    def draw(self) -> tuple[int, Any] | None:
+        """Next item to hand out; None when there is none now."""
+        if self.again:
+            return self.again.popleft()
+        entry = None if self.exhausted else next(self.source, None)
+        self.exhausted = entry is None
+        return entry
 
 
 class Pool:
     """Runs ``fn(simulator, item)`` over items in worker processes.
+
+    ``fn`` is a top-level function (it travels by name); ``simulator.run(deck)`` inside it goes through the cache.
+    Results do not depend on the number of workers. Workers start with the first item and load ngspice with the first
+    cache miss. A script that runs a plan needs the usual ``if __name__ == "__main__":``.
 
     Parameters
     ----------
     jobs : int, optional
         Number of workers; the number of usable cores when not given.
     timeout : float
-        Wall-clock limit of one item, seconds; the worker that passes it is ended and replaced.
+        Wall-clock limit of one item in seconds; the worker that passes it is ended and replaced.
     recycle_after : int
         Simulations after which a worker is replaced, so that memory cannot creep up.
     cache : Path, optional
-        Folder of the result cache; no cache when not given.
+        Folder of the result cache (:func:`circuits.ngspice.cache.default_cache_dir`); no cache when not given.
     failures : Path, optional
-        Folder where the deck of a failed item is saved for ``ngspice -b``.
+        Folder where the deck of a failed item is saved, to be replayed with ``ngspice -b``.
+
+    Attributes
+    ----------
+    simulator : str
+        sha256 of the ngspice library, for provenance and cache keys.
 
     Raises
     ------
@@ -101,28 +139,36 @@ class Pool:
         cache: Path | None = None,
         failures: Path | None = None,
     ) -> None:
-        self.jobs = jobs if jobs is not None else len(os.sched_getaffinity(0))
-        if self.jobs < 1:
+        if jobs is not None and jobs < 1:
             raise ValueError(f"jobs = {jobs} is out of bounds; accepted: 1 or more")
+        if not timeout > 0 or recycle_after < 1:
+            raise ValueError(
+                f"timeout = {timeout}, recycle_after = {recycle_after}; accepted: positive numbers"
+            )
+        self.jobs = jobs or usable_cores()
         self.timeout = timeout
-        self._folder = tempfile.TemporaryDirectory(prefix="spicetwin-")
         library = find_library()
         self.simulator = library_digest(library)
-        self._settings = {
-            "library": library,
-            "simulator": self.simulator,
-            "cache": cache.resolve() if cache else None,
-            "failures": failures.resolve() if failures else None,
-            "recycle_after": recycle_after,
-        }
+        self._scratch = tempfile.TemporaryDirectory(prefix="spicetwin-pool-")
+        self._settings = WorkerSettings(
+            library=library,
+            simulator=self.simulator,
+            cache=cache.resolve() if cache else None,
+            failures=failures.resolve() if failures else None,
+            current=Path(self._scratch.name),
+            recycle_after=recycle_after,
+        )
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["__main__", "circuits.ngspice.worker"])
         self._workers: list[_Worker] = []
-        self._started = 0
-        self._running = False
+        self._starts = 0
+        self._simulated = False
+        self._warned = False
+        self._busy = False
+        self._closed = False
 
     def __enter__(self) -> Self:
-        """Return the pool; workers start with the first item."""
+        """Return the pool."""
         return self
 
     def __exit__(
@@ -132,139 +178,161 @@ class Pool:
         self.close()
 
     def close(self) -> None:
-        """End every worker, at once."""
-        workers, self._workers = self._workers, []
-        for worker in workers:
-            _end(worker)
-        self._folder.cleanup()
+        """End every worker at once and keep the cache within its limit. A closed pool runs nothing more."""
+        self._closed = True
+        while self._workers:
+            self._workers.pop().end()
+        self._scratch.cleanup()
+        if self._simulated and self._settings.cache is not None:
+            ResultCache(self._settings.cache, self.simulator).prune()
+            self._simulated = False
 
-    def map(self, fn: Callable[[Simulator, I], R], items: Iterable[I]) -> list[Outcome[I, R]]:
+    def pids(self) -> tuple[int, ...]:
+        """Process ids of the live workers."""
+        return tuple(worker.process.pid for worker in self._workers if worker.process.pid is not None)
+
+    def map(
+        self, fn: Callable[[Simulator, Item], Value], items: Iterable[Item]
+    ) -> list[Outcome[Item, Value]]:
         """Outcomes in the order of the items."""
         return sorted(self.imap(fn, items), key=lambda outcome: outcome.index)
 
-    def imap(self, fn: Callable[[Simulator, I], R], items: Iterable[I]) -> Iterator[Outcome[I, R]]:
-        """Outcomes as they come. Items are drawn as workers have room, so a long plan streams with flat memory.
+    def imap(
+        self, fn: Callable[[Simulator, Item], Value], items: Iterable[Item]
+    ) -> Iterator[Outcome[Item, Value]]:
+        """Outcomes as they come, unordered.
 
-        ``fn`` is a top-level function (it travels by name) called as ``fn(simulator, item)`` in a worker.
+        Items are drawn as workers have room, at most two a worker, so that a long plan streams with flat memory. A
+        failed item has ``error`` set; nothing is raised for it.
         """
-        if self._running:
-            raise RuntimeError("this pool is already running a plan; finish or close that iterator first")
-        self._running = True
-        code = pickle.dumps(fn)
-        source = enumerate(items)
-        again: deque[tuple[int, I]] = deque()
-        exhausted = False
+        if self._closed:
+            raise RuntimeError("this pool is closed")
+        if self._busy:
+            raise RuntimeError("this pool is running a plan; finish or close that iterator first")
+        plan = _Plan(pickle.dumps(fn), iter(enumerate(items)))
+        self._busy = True
         try:
-            while True:
-                self._staff()
-                for slot in range(HELD):
-                    for worker in self._workers:
-                        if worker.spent or len(worker.held) > slot:
-                            continue
-                        if again:
-                            entry = again.popleft()
-                        elif not exhausted:
-                            try:
-                                entry = next(source)
-                            except StopIteration:
-                                exhausted = True
-                                continue
-                        else:
-                            continue
-                        self._give(worker, code, entry)
-                if exhausted and not again and not any(worker.held for worker in self._workers):
+            while not self._closed:
+                self._hand_out(plan)
+                if plan.exhausted and not plan.again and not any(worker.held for worker in self._workers):
                     return
-                yield from self._collect(again)
+                yield from self._collect(plan)
         finally:
-            self._running = False
+            self._busy = False
             for worker in [w for w in self._workers if w.held]:  # abandoned: their answers belong to nobody
                 self._drop(worker)
 
-    def _staff(self) -> None:
-        """Start workers up to the number of jobs."""
-        while len(self._workers) < self.jobs:
-            self._started += 1
-            current = Path(self._folder.name) / f"{self._started}.cir"
-            settings = WorkerSettings(current=current, **self._settings)
-            ours, theirs = self._context.Pipe()
-            process = self._context.Process(target=serve, args=(theirs, settings), daemon=True)
-            process.start()
-            theirs.close()
-            worker = _Worker(process, ours, settings)
-            worker.deadline = time.monotonic() + START_LIMIT
-            self._workers.append(worker)
+    def _hand_out(self, plan: _Plan) -> None:
+        """Give every worker as many items as it has room for, idle workers first."""
+        for depth in (0, 1):
+            while len(self._workers) < self.jobs and not (plan.exhausted and not plan.again):
+                self._start()
+            for worker in self._workers:
+                if len(worker.held) == depth < worker.room:
+                    entry = plan.draw()
+                    if entry is None:
+                        return
+                    self._give(worker, plan.code, entry)
 
-    def _give(self, worker: _Worker, code: bytes, entry: tuple[int, I]) -> None:
-        if worker.ready and not worker.held:
+    def _start(self) -> None:
+        """Start one worker."""
+        self._starts += 1
+        values = {**vars(self._settings), "current": self._settings.current / f"{self._starts}.cir"}
+        settings = WorkerSettings(**values)
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=serve, args=(theirs, settings), daemon=True)
+        try:
+            process.start()
+        except (OSError, EOFError) as error:
+            raise SimulatorCrash(
+                f"worker processes do not start ({error!r}); a script needs 'if __name__ == \"__main__\":' around its plan"
+            ) from error
+        theirs.close()
+        self._workers.append(_Worker(process, ours, settings, time.monotonic() + START_LIMIT))
+
+    def _give(self, worker: _Worker, code: bytes, entry: tuple[int, Any]) -> None:
+        message = pickle.dumps((code, entry[0], pickle.dumps(entry[1])))
+        if worker.started and not worker.held:
             worker.deadline = time.monotonic() + self.timeout
         worker.held.append(entry)
         with contextlib.suppress(OSError):  # a dead worker is found by its closed pipe
-            worker.pipe.send_bytes(pickle.dumps((code, entry[0], pickle.dumps(entry[1]))))
+            worker.pipe.send_bytes(message)
 
-    def _collect(self, again: deque[tuple[int, Any]]) -> Iterator[Outcome[Any, Any]]:
-        """Wait for something to happen and yield what it decides."""
-        now = time.monotonic()
-        busy = [w for w in self._workers if w.held]
-        nearest = min((w.deadline for w in busy), default=now + 1.0)
-        by_pipe = {w.pipe: w for w in self._workers}
-        for pipe in wait(list(by_pipe), timeout=max(0.0, nearest - now)):
-            worker = by_pipe[pipe]  # type: ignore[index]
+    def _collect(self, plan: _Plan) -> Iterator[Outcome[Any, Any]]:
+        """Wait until something happens, and yield the outcomes it decides."""
+        busy = {worker.pipe: worker for worker in self._workers if worker.held}
+        pause = max(0.0, min(worker.deadline for worker in busy.values()) - time.monotonic())
+        for pipe in wait(list(busy), timeout=pause):
+            worker = busy[pipe]  # type: ignore[index]
             try:
-                message = pickle.loads(worker.pipe.recv_bytes())
+                message = worker.pipe.recv()
             except (EOFError, OSError):
-                yield from self._died(worker, again)
+                yield self._lose(worker, plan, _death(worker))
                 continue
-            if message[0] in ("ready", "loaded"):
-                worker.ready = True
-                worker.deadline = time.monotonic() + self.timeout
-                continue
-            _, index, answer, spent = message
-            held_index, item = worker.held.popleft()
-            assert held_index == index
+            worker.started = True
             worker.deadline = time.monotonic() + self.timeout
-            if spent:
-                again.extend(worker.held)
-                self._drop(worker)
-            yield Outcome(index, item, **answer)
+            if not isinstance(message, Started):
+                yield self._finish(worker, plan, *message)
         now = time.monotonic()
-        for worker in [w for w in self._workers if w.held and w.deadline < now]:
-            if not worker.pipe.poll():
-                yield from self._lost(
-                    worker,
-                    again,
-                    SimulatorTimeout(f"no result within {self.timeout:g} s; the worker was ended"),
-                )
+        for worker in [w for w in self._workers if w.held and w.deadline < now and not w.pipe.poll()]:
+            limit = self.timeout if worker.started else START_LIMIT
+            yield self._lose(
+                worker, plan, SimulatorTimeout(f"no result within {limit:g} s; the worker was ended"), limit
+            )
 
-    def _died(self, worker: _Worker, again: deque[tuple[int, Any]]) -> Iterator[Outcome[Any, Any]]:
-        worker.process.join(5)
-        code = worker.process.exitcode
-        how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
-        yield from self._lost(worker, again, SimulatorCrash(f"the worker process ended with {how}"))
-
-    def _lost(
-        self, worker: _Worker, again: deque[tuple[int, Any]], error: SimulationError
-    ) -> Iterator[Outcome[Any, Any]]:
-        """Report the running item of a lost worker, and give the waiting one to another."""
-        self._drop(worker)
-        if not worker.held:
-            return
+    def _finish(self, worker: _Worker, plan: _Plan, answer: Answer, packed: bytes) -> Outcome[Any, Any]:
+        """Outcome of the item that a worker answered for."""
         index, item = worker.held.popleft()
-        again.extend(worker.held)
+        worker.room = 2 if answer.seconds < SHORT else 1
+        self._simulated |= not answer.cached
+        if answer.spent:
+            plan.again.extend(worker.held)
+            worker.held.clear()
+            self._drop(worker)
+        if answer.problem is not None and not self._warned:
+            self._warned = True
+            warnings.warn(answer.problem, RuntimeWarning, stacklevel=2)
+        return Outcome(
+            index,
+            item,
+            pickle.loads(packed),
+            answer.error,
+            answer.cached,
+            answer.seconds,
+            answer.solve_seconds,
+        )
+
+    def _lose(
+        self, worker: _Worker, plan: _Plan, error: SimulationError, seconds: float = 0.0
+    ) -> Outcome[Any, Any]:
+        """Drop a dead or hung worker: its running item fails with ``error``, a waiting one goes to another worker."""
+        self._drop(worker)
+        index, item = worker.held.popleft()
+        plan.again.extend(worker.held)
         worker.held.clear()
-        failures = worker.settings.failures
-        if failures is not None and worker.settings.current.exists():
-            text = worker.settings.current.read_text()
-            error.deck = save_deck(failures, hashlib.sha256(text.encode()).hexdigest(), text)
-        yield Outcome(index, item, None, error, False, self.timeout, 0.0)
+        if worker.settings.failures is not None:
+            with contextlib.suppress(OSError):  # no deck: it died outside ngspice
+                text = worker.settings.current.read_text()
+                error.deck = save_deck(
+                    worker.settings.failures, hashlib.sha256(text.encode()).hexdigest(), text
+                )
+        return Outcome(index, item, None, error, False, seconds, 0.0)
 
     def _drop(self, worker: _Worker) -> None:
         self._workers.remove(worker)
-        _end(worker)
+        worker.end()
 
 
-def _end(worker: _Worker) -> None:
-    """Kill: a worker holds nothing worth saving, and one inside libngspice does not answer gentler signals."""
-    worker.process.kill()
-    worker.process.join()
-    worker.pipe.close()
-    worker.process.close()
+def usable_cores() -> int:
+    """Number of cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _death(worker: _Worker) -> SimulatorCrash:
+    """What ended a worker whose pipe closed."""
+    worker.process.join(5)
+    code = worker.process.exitcode
+    how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
+    return SimulatorCrash(f"the worker process ended with {how}")

@@ -5,42 +5,39 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from circuits.deck import Deck, SimulationResult, Waveforms
-from circuits.ngspice.errors import SimulationError, SimulatorCrash, SimulatorMissing
+from circuits.ngspice.check import check_deck
+from circuits.ngspice.errors import Distorted, SimulationError, SimulatorCrash, SimulatorMissing
 from circuits.ngspice.library import find_library
-from circuits.ngspice.log import classify
+from circuits.ngspice.log import classify_load, classify_run, is_poisoned
 
-#: ngspice's command buffer; longer ``save`` lists are split.
+#: Characters of a command; ngspice's buffer is 1023, longer ``save`` lists are split.
 COMMAND_LENGTH = 900
 
-#: Sends ngspice's remarks to our log only: PySpice reports every stderr line as a logging error.
-_LOGGER = logging.getLogger("circuits.ngspice.library")
-_LOGGER.addHandler(logging.NullHandler())
-_LOGGER.propagate = False
+_HEALTH_PROBE = ["* health probe", "v1 a 0 dc 1", "r1 a 0 1k", ".end"]
 
-_PROBE = ("* health probe", "v1 a 0 1", "r1 a 0 1k", ".end")
+#: PySpice reports each of ngspice's remarks as a logging error; they reach the caller through ``classify_*`` instead.
+_LOGGER = logging.getLogger("circuits.ngspice.binding")
+_LOGGER.setLevel(logging.CRITICAL + 1)
 
 
 class Session:
-    """A live libngspice. There is one in a process: the library keeps its state in globals.
+    """A live libngspice. There can be one in a process: the library keeps its state in globals.
 
     Parameters
     ----------
     library : Path, optional
         The shared library; found by :func:`circuits.ngspice.library.find_library` when not given.
-
-    Raises
-    ------
-    SimulatorMissing
-        The library is absent or does not load.
 
     Attributes
     ----------
@@ -49,183 +46,231 @@ class Session:
     runs : int
         Decks run so far.
     healthy : bool
-        False once the library must not be used any more (it asked to exit, or refuses every circuit).
+        False once the library must not be used any more: it asked to exit, or it refuses every circuit. Then the
+        process has to be replaced.
+
+    Raises
+    ------
+    SimulatorMissing
+        The library is absent or does not load.
     """
 
     def __init__(self, library: Path | None = None) -> None:
         self.healthy = True
         self.runs = 0
-        self._text: list[str] = []
-        self._shared = _load(library or find_library(), self._text, self._exited)
-        self.version = next(
-            (word for line in self._text for word in line.split() if word.startswith("ngspice-")), "ngspice"
-        )
-        self._text.clear()
-        self._command("set num_threads=1")
+        self._remarks: list[str] = []
+        self._printed: list[str] = []
+        self._scratch = tempfile.TemporaryDirectory(
+            prefix="spicetwin-ngspice-"
+        )  # BSIM4 writes bsim4.out where it runs
+        self._binding = _bind(library or find_library(), self._scratch.name, self._hear, self._exited)
+        found = re.search(r"ngspice-[\w.+-]+", " ".join(self._printed))
+        self.version = found[0] if found else "ngspice"
+        self._binding.execute(
+            "set num_threads=1"
+        )  # two OpenMP threads make BSIM4 up to 40 times slower on busy cores
 
     def run(self, deck: Deck) -> SimulationResult:
         """Run every analysis of ``deck`` and copy its vectors out; the session is left empty again.
 
+        Real vectors come as float64; those of ``ac`` as complex128, with a real ``frequency``. ``noise`` gives
+        ``frequency``, ``onoise_spectrum``, ``inoise_spectrum`` (V/sqrt(Hz), A/sqrt(Hz)) and, with one element each,
+        ``onoise_total`` and ``inoise_total``; ``save`` does not apply to it. A deck without ``save`` keeps everything.
+
         Raises
         ------
         SimulationError
-            The subclass that ngspice's messages stand for (see :func:`circuits.ngspice.log.classify`).
+            The subclass that ngspice's words stand for; :class:`Distorted` also when a saved vector does not exist.
         """
         if not self.healthy:
             raise SimulatorCrash("this session of ngspice is no longer usable")
+        check_deck(deck)
         self.runs += 1
-        self._text.clear()
-        loaded = False
-        waves: list[Waveforms] = []
-        solve = 0.0
+        log: list[str] = []
         try:
-            loaded = self._load(deck.circuit_lines())
-            self._check()
-            for command in save_commands(deck.save):
-                self._command(command)
-            for analysis in deck.analyses:
-                before = set(self._shared.plot_names)
-                start = time.perf_counter()
-                done = self._command(analysis)
-                solve += time.perf_counter() - start
-                self._check(ran=done)
-                waves.append(Waveforms(analysis, self._vectors(analysis, deck.save, before)))
-            return SimulationResult(tuple(waves), "\n".join(self._text), solve)
+            self._load(deck.circuit_lines())
+            log += self._remarks
+            waves, solve = [], 0.0
+            with contextlib.chdir(self._scratch.name):
+                for analysis in deck.analyses:
+                    self._choose(analysis, deck.save)
+                    start = time.perf_counter()
+                    completed = self._execute(analysis)
+                    solve += time.perf_counter() - start
+                    log += self._remarks
+                    error = classify_run(self._remarks, completed)
+                    if error is not None:
+                        raise error
+                    waves.append(self._waveforms(analysis, deck.save))
+            return SimulationResult(tuple(waves), "\n".join(log), solve)
         except SimulationError:
-            self._clean(loaded)
-            loaded = False
-            self.healthy = self.healthy and self._probe()
+            self.healthy = self.healthy and not is_poisoned(self._remarks)
+            if self.healthy:
+                self._clear()
+                self.healthy = self._probe()
             raise
         finally:
-            self._clean(loaded)
+            if self.healthy:
+                self._clear()
 
-    def _check(self, ran: bool = True) -> None:
-        """Raise what the messages so far stand for; ``ran`` is whether the last command came back without an error."""
-        error = classify(self._text, ran)
+    def _hear(self, line: str) -> None:
+        """Take one line of ngspice's output, which comes as ``stdout ...`` or ``stderr ...``."""
+        stream, _, content = line.partition(" ")
+        (self._remarks if stream == "stderr" else self._printed).append(content)
+
+    def _exited(self) -> None:
+        """Note that ngspice asked to leave the process."""
+        self.healthy = False
+
+    def _execute(self, command: str) -> bool:
+        """Send one command; False when ngspice returned an error code. Its words are then in ``_remarks``."""
+        self._remarks.clear()
+        self._printed.clear()
+        return self._binding.execute(command)
+
+    def _load(self, lines: list[str]) -> None:
+        self._remarks.clear()
+        self._printed.clear()
+        accepted = self._binding.load(lines) and any(line.startswith("Circuit: ") for line in self._printed)
+        error = classify_load(self._remarks, accepted)
         if error is not None:
             raise error
 
-    def _load(self, lines: list[str]) -> bool:
-        """Hand the circuit over; True when ngspice holds a circuit afterwards (even one that it could not parse)."""
-        from PySpice.Spice.NgSpice.Shared import NgSpiceCircuitError
+    def _choose(self, analysis: str, save: tuple[str, ...]) -> None:
+        """Tell ngspice what to keep of the next analysis; a save list of nodes would refuse every noise vector."""
+        self._execute("delete all")
+        if not _is_noise(analysis):
+            for command in save_commands(save):
+                self._execute(command)
 
-        try:
-            self._shared.load_circuit("\n".join(lines))
-        except NgSpiceCircuitError:
-            return True
-        except NameError:
-            return False
-        return any(line.startswith("Circuit: ") for line in self._text)
+    def _waveforms(self, analysis: str, save: tuple[str, ...]) -> Waveforms:
+        """Copy the vectors of the analysis that just ran, and drop ngspice's own."""
+        vectors: dict[str, npt.NDArray[Any]] = {}
+        for plot in reversed(self._binding.plot_names):
+            if plot != "const":
+                vectors.update(self._binding.vectors(plot))
+        self._execute("destroy all")
+        if "frequency" in vectors:
+            vectors["frequency"] = np.ascontiguousarray(vectors["frequency"].real)
+        absent = [] if _is_noise(analysis) else [name for name in save if vector_name(name) not in vectors]
+        if absent or not vectors:
+            raise Distorted(
+                f"{analysis!r} gives no vector {', '.join(absent)}; have {', '.join(sorted(vectors))}"
+            )
+        return Waveforms(analysis, vectors)
 
-    def _command(self, command: str) -> bool:
-        """Send one command; False when ngspice complained (its words are in the text)."""
-        try:
-            self._shared.exec_command(command)
-        except NameError:  # PySpice's errors derive from it
-            return False
-        return True
-
-    def _clean(self, loaded: bool) -> None:
+    def _clear(self) -> None:
         """Forget vectors, save list and circuit: without this every run leaves its data behind."""
-        self._command("destroy all")
-        self._command("delete all")
-        if loaded:
-            self._command("remcirc")
+        for command in ("destroy all", "delete all", "remcirc"):
+            self._execute(command)
 
     def _probe(self) -> bool:
-        """Whether a trivial circuit still runs: an undefined parameter makes ngspice refuse every later circuit."""
-        before = len(self._text)
-        loaded = self._load(list(_PROBE))
-        works = loaded and self._command("op") and classify(self._text[before:], True) is None
-        self._clean(loaded)
-        return works
+        """Whether a trivial circuit still runs: some refused decks make ngspice refuse every later one."""
+        try:
+            self._load(_HEALTH_PROBE)
+        except SimulationError:
+            return False
+        return self._execute("op") and classify_run(self._remarks, True) is None
 
-    def _vectors(self, analysis: str, save: tuple[str, ...], before: set[str]) -> dict[str, Any]:
-        """Copies of the vectors of the plots that the analysis made, by lower-case name."""
-        plots = [name for name in reversed(self._shared.plot_names) if name not in before]
-        if not plots:
-            raise SimulationError(f"{analysis!r} left no vectors")
-        vectors: dict[str, Any] = {}
-        for plot in plots:
-            vectors.update(self._shared.copy_vectors(plot))
-        return vectors
 
-    def _exited(self, status: int) -> None:
-        """Note that ngspice asked to leave the process; the worker is replaced."""
-        self.healthy = False
+def _is_noise(analysis: str) -> bool:
+    return analysis.split(maxsplit=1)[0].lower() == "noise"
+
+
+def vector_name(saved: str) -> str:
+    """Name of the vector that ``save`` keeps: ``v(out)`` is ``out``, ``i(v1)`` is ``v1#branch``."""
+    name = saved.lower()
+    if name.startswith("v(") and name.endswith(")"):
+        return name[2:-1]
+    if name.startswith("i(") and name.endswith(")"):
+        return f"{name[2:-1]}#branch"
+    return name
 
 
 def save_commands(vectors: tuple[str, ...]) -> list[str]:
     """``save`` commands for ``vectors``, each short enough for ngspice's command buffer."""
     commands: list[str] = []
-    line = "save"
     for vector in vectors:
-        if len(line) + len(vector) > COMMAND_LENGTH and line != "save":
-            commands.append(line)
-            line = "save"
-        line += f" {vector}"
-    return [*commands, line] if line != "save" else commands
+        if commands and len(commands[-1]) + 1 + len(vector) <= COMMAND_LENGTH:
+            commands[-1] += f" {vector}"
+        else:
+            commands.append(f"save {vector}")
+    return commands
 
 
 @contextlib.contextmanager
-def _without_user_files() -> Iterator[None]:
-    """Run with an empty home and working folder: a user's ``.spiceinit`` must not change results."""
-    home, cwd = os.environ.get("HOME"), Path.cwd()
-    with tempfile.TemporaryDirectory(prefix="spicetwin-") as empty:
-        os.environ["HOME"] = empty
-        os.chdir(empty)
-        try:
-            yield
-        finally:
-            os.chdir(cwd)
-            if home is None:
-                del os.environ["HOME"]
-            else:
-                os.environ["HOME"] = home
-
-
-def _load(path: Path, text: list[str], exited: Any) -> Any:
-    """PySpice's binding of the library at ``path``, with its output appended to ``text``."""
+def _without_user_files(empty: str) -> Iterator[None]:
+    """Start ngspice with an empty home and working folder: a user's ``.spiceinit`` must not change results."""
+    home = os.environ.get("HOME")
+    os.environ["HOME"] = empty
     try:
-        from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi
+        with contextlib.chdir(empty):
+            yield
+    finally:
+        if home is None:
+            del os.environ["HOME"]
+        else:
+            os.environ["HOME"] = home
+
+
+def _bind(path: Path, empty: str, hear: Callable[[str], None], exited: Callable[[], None]) -> Any:
+    """PySpice's binding of the library at ``path``; its import (0.1 s) waits until a simulation is needed."""
+    try:
+        from PySpice.Spice.NgSpice.Shared import NgSpiceCommandError, NgSpiceShared, ffi
     except ImportError as error:
-        raise SimulatorMissing(f"PySpice does not load ({error}): pip install PySpice") from error
+        raise SimulatorMissing(f"PySpice does not load ({error}); install it: pip install PySpice") from error
 
-    class Library(NgSpiceShared):  # type: ignore[misc]
-        """The binding without its logging, and with vectors copied by plot."""
+    class Binding(NgSpiceShared):  # type: ignore[misc]
+        """PySpice's binding with our ears, without its guesses at what an error is."""
 
-        LIBRARY_PATH = str(path).replace("{", "{{").replace("}", "}}")
+        LIBRARY_PATH = str(path).replace("{", "{{").replace("}", "}}")  # PySpice formats it
         _logger = _LOGGER
 
         def send_char(self, message: str, ngspice_id: int) -> int:
-            text.append(message.partition(" ")[2])
+            hear(message if isinstance(message, str) else message.decode("latin-1"))
             return 0
 
         @staticmethod
-        def _exit(status: int, unload: bool, quit_exit: bool, ngspice_id: int, user_data: Any) -> int:
-            exited(status)
+        def _exit(status: int, unload: bool, quits: bool, ngspice_id: int, user_data: Any) -> int:
+            exited()
             return status
 
-        def copy_vectors(self, plot: str) -> dict[str, Any]:
-            """Every vector of ``plot`` by lower-case name."""
-            names = self._ngspice_shared.ngSpice_AllVecs(plot.encode())
-            vectors: dict[str, Any] = {}
+        def execute(self, command: str) -> bool:
+            """Send a command; PySpice's own errors are raised by any output that contains 'error'."""
+            try:
+                self.exec_command(command)
+            except NgSpiceCommandError:
+                return True
+            except NameError:
+                return False
+            return True
+
+        def load(self, lines: list[str]) -> bool:
+            """Hand a circuit over; False when ngspice returned an error code."""
+            keep = [ffi.new("char[]", line.encode()) for line in (*lines, "")]
+            return not self._ngspice_shared.ngSpice_Circ(ffi.new("char *[]", [*keep, ffi.NULL]))
+
+        def vectors(self, plot: str) -> dict[str, npt.NDArray[Any]]:
+            """Copies of the non-empty vectors of ``plot`` by lower-case name."""
+            library, prefix = self._ngspice_shared, plot.encode() + b"."
+            names = library.ngSpice_AllVecs(plot.encode())
+            copies: dict[str, npt.NDArray[Any]] = {}
             i = 0
             while names[i] != ffi.NULL:
                 name = ffi.string(names[i])
-                info = self._ngspice_shared.ngGet_Vec_Info(plot.encode() + b"." + name)
                 i += 1
+                info = library.ngGet_Vec_Info(prefix + name)
                 if info == ffi.NULL or info.v_length == 0:
                     continue
                 if info.v_compdata == ffi.NULL:
-                    raw, kind = ffi.buffer(info.v_realdata, info.v_length * 8), np.float64
+                    raw = np.frombuffer(ffi.buffer(info.v_realdata, info.v_length * 8), np.float64)
                 else:
-                    raw, kind = ffi.buffer(info.v_compdata, info.v_length * 16), np.complex128
-                vectors[name.decode().lower()] = np.frombuffer(raw, dtype=kind).copy()
-            return vectors
+                    raw = np.frombuffer(ffi.buffer(info.v_compdata, info.v_length * 16), np.complex128)
+                copies[name.decode("latin-1").lower()] = raw.copy()
+            return copies
 
-    with _without_user_files():
+    with _without_user_files(empty):
         try:
-            return Library(send_data=False)
+            return Binding(send_data=False)
         except OSError as error:
             raise SimulatorMissing(f"{path} does not load: {error}") from error

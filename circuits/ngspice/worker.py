@@ -1,7 +1,8 @@
-"""The worker process: takes (index, item) from a pipe, calls the function with a simulator, answers with the outcome."""
+"""The worker process: takes items from a pipe, calls the function with a simulator, answers with what became of them."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import signal
@@ -9,7 +10,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -23,7 +24,19 @@ from circuits.ngspice.session import Session
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What a worker is told when it starts."""
+    """What a worker is told when it starts.
+
+    Attributes
+    ----------
+    library, simulator
+        The ngspice library, and its identity for cache keys.
+    cache, failures
+        Folders of the result cache and of the decks of failed items.
+    current
+        File where this worker leaves the deck it is about to run, for the pool to find should the process die.
+    recycle_after
+        Simulations after which the worker asks to be replaced.
+    """
 
     library: Path
     simulator: str
@@ -33,18 +46,37 @@ class WorkerSettings:
     recycle_after: int
 
 
+@dataclass(frozen=True)
+class Started:
+    """The worker is about to do what the time limit is for: start-up, imports and library loading are behind it."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one item, and what the pool should know about the worker."""
+
+    index: int
+    value: Any
+    error: SimulationError | None
+    cached: bool
+    seconds: float
+    solve_seconds: float
+    spent: bool
+    problem: str | None
+
+
 class WorkerSimulator:
     """The simulator that a worker hands to the function: cache first, then libngspice, loaded on the first miss."""
 
-    def __init__(self, settings: WorkerSettings, loaded: Callable[[], None]) -> None:
-        self._settings = settings
-        self._loaded = loaded
+    def __init__(self, settings: WorkerSettings, started: Callable[[], None]) -> None:
+        self.settings = settings
+        self._started = started
         self._cache = ResultCache(settings.cache, settings.simulator) if settings.cache else None
         self._session: Session | None = None
-        self.begin()
+        self.begin_item()
 
-    def begin(self) -> None:
-        """Start counting for a new item."""
+    def begin_item(self) -> None:
+        """Count from zero for a new item."""
         self.runs = 0
         self.hits = 0
         self.solve_seconds = 0.0
@@ -54,30 +86,36 @@ class WorkerSimulator:
     def spent(self) -> bool:
         """Whether this process should be replaced before the next item."""
         session = self._session
-        return session is not None and (not session.healthy or session.runs >= self._settings.recycle_after)
+        return session is not None and (not session.healthy or session.runs >= self.settings.recycle_after)
+
+    @property
+    def problem(self) -> str | None:
+        """Why the cache is not written, if so."""
+        return self._cache.problem if self._cache else None
 
     def run(self, deck: Deck) -> SimulationResult:
-        """Run ``deck`` or take its stored result."""
+        """Run ``deck``, or take its stored result."""
         self.deck = deck
         stored = self._cache.load(deck) if self._cache else None
         if stored is not None:
             self.hits += 1
             return stored
         if self._session is None:
-            self._session = Session(self._settings.library)
-            self._loaded()
-        self._note(deck)
-        result = self._session.run(deck)
+            self._session = Session(self.settings.library)
+            self._started()
+        self._leave(deck)
         self.runs += 1
+        result = self._session.run(deck)
         self.solve_seconds += result.solve_seconds
         if self._cache:
             self._cache.store(deck, result)
         return result
 
-    def _note(self, deck: Deck) -> None:
-        """Leave the deck where the pool finds it should this process die in it."""
-        if self._settings.failures is not None:
-            self._settings.current.write_text(deck.text())
+    def _leave(self, deck: Deck) -> None:
+        """Leave the deck where the pool finds it, should this process die or hang in it."""
+        if self.settings.failures is not None:
+            with contextlib.suppress(OSError):
+                self.settings.current.write_text(deck.text())
 
 
 def save_deck(folder: Path, digest: str, text: str) -> Path | None:
@@ -87,78 +125,62 @@ def save_deck(folder: Path, digest: str, text: str) -> Path | None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         part.write_text(text)
-        os.replace(part, path)
+        part.replace(path)
     except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink()
         return None
     return path
 
 
 def serve(pipe: Connection, settings: WorkerSettings) -> None:
-    """Main loop of a worker process; ends when the pipe closes, or when the parent process is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    """Run a worker process: it ends when the pipe closes, when it is spent, or when the parent process is gone."""
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole group; ending workers is the parent's part
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    simulator = WorkerSimulator(settings, loaded=lambda: pipe.send(("loaded",)))
-    functions: dict[bytes, Callable[..., Any]] = {}
-    pipe.send(("ready",))
-    while True:
+    simulator = WorkerSimulator(settings, started=lambda: pipe.send(Started()))
+    code, function = b"", None
+    while not simulator.spent:
         try:
-            code, index, item = pickle.loads(pipe.recv_bytes())
+            wanted, index, item = pickle.loads(pipe.recv_bytes())
         except (EOFError, OSError):
             return
-        if code not in functions:
-            functions = {code: pickle.loads(code)}
-        answer = _call(functions[code], simulator, pickle.loads(item), settings)
-        spent = simulator.spent
-        pipe.send_bytes(_pack(index, answer, spent))
-        if spent:
-            return
+        simulator.begin_item()
+        begin = time.perf_counter()
+        value, error = None, None
+        try:
+            if wanted != code or function is None:
+                code, function = wanted, pickle.loads(wanted)
+                pipe.send(Started())
+            begin = time.perf_counter()
+            value = function(simulator, pickle.loads(item))
+            packed = pickle.dumps(value)
+        except Exception as failure:
+            packed, error = pickle.dumps(None), _failure(failure, simulator)
+        seconds = time.perf_counter() - begin
+        cached = simulator.hits > 0 and simulator.runs == 0
+        solve, spent, problem = simulator.solve_seconds, simulator.spent, simulator.problem
+        pipe.send((Answer(index, None, error, cached, seconds, solve, spent, problem), packed))
+
+
+def _failure(failure: Exception, simulator: WorkerSimulator) -> SimulationError:
+    """``failure`` as a typed error with its deck saved; what is not a simulation error keeps its name and place."""
+    if isinstance(failure, SimulationError):
+        error = failure
+    else:
+        place = traceback.extract_tb(failure.__traceback__)[-1]
+        where = f"{Path(place.filename).name}:{place.lineno}"
+        error = SimulationError(f"{type(failure).__name__} in {place.name} ({where}): {failure}")
+    folder, deck = simulator.settings.failures, simulator.deck
+    if folder is not None and deck is not None and error.deck is None:
+        error.deck = save_deck(folder, deck.digest(), deck.text())
+    return error
 
 
 def _end_with_parent() -> None:
+    """End this process when the parent is gone, even while ngspice is busy: no orphan computes for hours."""
     parent = parent_process()
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def _pack(index: int, answer: dict[str, Any], spent: bool) -> bytes:
-    try:
-        return pickle.dumps(("done", index, answer, spent))
-    except Exception as error:  # a value that cannot be pickled is the function's fault, not the pool's
-        failed = {
-            **answer,
-            "value": None,
-            "error": SimulationError(f"the result cannot be sent back: {error}"),
-        }
-        return pickle.dumps(("done", index, failed, spent))
-
-
-def _call(
-    function: Callable[..., Any], simulator: WorkerSimulator, item: Any, settings: WorkerSettings
-) -> dict[str, Any]:
-    simulator.begin()
-    start = time.perf_counter()
-    value, error = None, None
-    try:
-        value = function(simulator, item)
-    except SimulationError as failure:
-        error = failure
-    except Exception as failure:
-        where = traceback.extract_tb(failure.__traceback__)[-1]
-        error = SimulationError(
-            f"{type(failure).__name__}: {failure} (in {where.name}, {Path(where.filename).name}:{where.lineno})"
-        )
-    if (
-        error is not None
-        and error.deck is None
-        and simulator.deck is not None
-        and settings.failures is not None
-    ):
-        error.deck = save_deck(settings.failures, simulator.deck.digest(), simulator.deck.text())
-    return {
-        "value": value,
-        "error": error,
-        "cached": simulator.runs == 0 and simulator.hits > 0,
-        "seconds": time.perf_counter() - start,
-        "solve_seconds": simulator.solve_seconds,
-    }
