@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import cast
@@ -42,9 +44,10 @@ def load(name: str, mirror: Path | None = None, *, virtual: bool | None = None) 
         if virtual is False or not source.virtual:
             raise
         return read_virtual(name)
-    return read(
-        paths, source.reader, origin=Origin(cast(Kind, source.kind), source.licence, source.reference)
-    )
+    origin = Origin(cast(Kind, source.kind), source.licence, source.reference)
+    located = zip(paths, source.files, strict=True)
+    places = {str(path): source.location(file).as_posix() for path, file in located}
+    return _named_by(places, read(paths, source.reader, origin=origin))
 
 
 def read_virtual(name: str) -> Campaign:
@@ -53,4 +56,15 @@ def read_virtual(name: str) -> Campaign:
     if not source.virtual:
         raise DataError(f"data source {name} has no virtual stand-in")
     with as_file(files("measurements") / "virtual" / source.virtual) as folder:
-        return read(folder / "campaign.toml", "campaign")
+        places = {
+            str(path.resolve()): f"measurements/virtual/{source.virtual}/{path.name}"
+            for path in folder.iterdir()
+        }
+        return _named_by(places, read(folder / "campaign.toml", "campaign"))
+
+
+def _named_by(places: Mapping[str, str], campaign: Campaign) -> Campaign:
+    """Curves whose files are named by their place in the registry, which is the same on every machine."""
+    return tuple(
+        replace(curve, source=replace(curve.source, path=places[curve.source.path])) for curve in campaign
+    )

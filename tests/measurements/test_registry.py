@@ -204,6 +204,7 @@ def test_an_absent_download_is_one_line(server: Path, tmp_path: Path) -> None:
 
 def test_load_falls_back_to_the_virtual_chip_only_when_allowed() -> None:
     assert {curve.source.kind for curve in load("coach_dpi")} == {"virtual"}
+    assert load("coach_dpi")[0].source.path == "measurements/virtual/coach_dpi/base.csv"
     with pytest.raises(MissingDataError):
         load("coach_dpi", virtual=False)
     with pytest.raises(MissingDataError):
@@ -229,3 +230,4 @@ def test_readers_deliver_the_registered_columns(name: str, mirror: Path) -> None
         assert curve.source.kind == source.kind
         assert curve.source.licence == source.licence
         assert curve.source.sha256 in {file.sha256 for file in source.files}
+        assert curve.source.path.startswith(f"{source.repository}/{source.commit}/")
