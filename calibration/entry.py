@@ -118,7 +118,9 @@ class Entry:
     parameters, covariance
         Fitted parameters and their covariance.
     domain
-        Fitted range of every input of the law.
+        Fitted range of every input.
+    arguments
+        Law argument of an input where the names differ: ``{"i_thr": "x"}`` feeds i_thr to the law's x.
     reference
         Conditions that were held fixed (corner, temperature, supply).
     redchi, n_points, n_censored, verdict
@@ -133,6 +135,7 @@ class Entry:
     parameters: Mapping[str, Parameter]
     covariance: Covariance = Covariance()
     domain: Mapping[str, Interval] | None = None
+    arguments: Mapping[str, str] | None = None
     scale: Scale = "linear"
     reference: Mapping[str, float | str] | None = None
     redchi: float | None = None
@@ -153,6 +156,10 @@ class Entry:
         """
         object.__setattr__(self, "domain", dict(self.domain or {}))
         object.__setattr__(self, "reference", dict(self.reference or {}))
+        object.__setattr__(self, "arguments", dict(self.arguments or {}))
+        strange = sorted(set(self.arguments or {}) - set(self.box))
+        if strange:
+            raise TableError(f"{self.name}: argument for {strange[0]!r}, which is no input of the domain")
         for name, p in self.parameters.items():
             where = f"{self.name or self.quantity}: parameter {name}"
             if not math.isfinite(p.value) or not p.bounds[0] <= p.value <= p.bounds[1]:
@@ -201,7 +208,8 @@ class Entry:
     ) -> FloatArray:
         """Law at the inputs ``at``; no check of the domain. Arrays broadcast."""
         values = dict(self.values if parameters is None else parameters)
-        return _evaluate(self.law, {name: at[name] for name in self.box}, values)
+        renamed = self.arguments or {}
+        return _evaluate(self.law, {renamed.get(name, name): at[name] for name in self.box}, values)
 
     def check_domain(self, at: Mapping[str, ArrayLike]) -> None:
         """Refuse inputs outside the fitted box.

@@ -68,6 +68,13 @@ def test_extrapolation_is_done_when_asked_for_and_marked() -> None:
     assert not line().predict({"x": 9.0}, extrapolate=True).extrapolated
 
 
+def test_an_input_may_feed_a_law_argument_of_another_name() -> None:
+    entry = line(domain={"i_thr": Interval(0.0, 10.0, "A")}, arguments={"i_thr": "x"})
+    assert entry.predict({"i_thr": 3.0}).value == pytest.approx(7.0)
+    with pytest.raises(TableError, match="no input"):
+        line(arguments={"i_thr": "x"})
+
+
 def test_missing_and_unknown_inputs_are_named() -> None:
     with pytest.raises(TableError, match="x is missing"):
         line().predict({})

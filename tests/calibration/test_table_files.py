@@ -50,7 +50,8 @@ def example(version: str = "1.0.0", value: float = 10e-3, description: str = "ex
         law="line",
         parameters={"offset": Parameter(1.0, "1"), "slope": Parameter(2.0, "1", 0.1)},
         covariance=Covariance(("slope",), ((0.01,),)),
-        domain={"x": Interval(0.0, 1.0, "1")},
+        domain={"i_thr": Interval(0.0, 1.0, "1")},
+        arguments={"i_thr": "x"},
     )
     origin = Provenance("virtual", seed=3, sources=(Source("a.csv", "0" * 64, "virtual"),), git_dirty=False)
     return CalibrationTable(
