@@ -72,11 +72,16 @@ class NeuronBench(Testbench):
         analysis: str,
         dut: DpiNeuron | None = None,
     ) -> Deck:
-        """Deck with ``source`` as the values of the input current source ``iin``."""
+        """Deck with ``source`` as the values of the input current source ``iin``.
+
+        The node set starts ngspice at rest: positive feedback gives the circuit a second stable state.
+        """
         circuit = self.dut if dut is None else dut
-        half = 0.5 * supply_voltage(process, conditions)
+        supply = supply_voltage(process, conditions)
+        half = 0.5 * supply
         sources = (
             f"iin vdd in {source}",
+            f".nodeset v(xdut.vmem)=0 v(xdut.req)={supply!r} v(spk)=0 v(xdut.refr)=0",
             f"emem gmem 0 xdut.vmem 0 1\nmmem dmem gmem 0 0 nfet w={circuit.w_mem!r} l={circuit.l_mem!r}",
             f"vimem dmem 0 {half!r}",
             f"eahp gahp 0 xdut.vahp 0 1\nmahp dahp gahp 0 0 nfet w={circuit.w_ahp!r} l={circuit.l_ahp!r}",

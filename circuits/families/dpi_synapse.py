@@ -43,7 +43,10 @@ from circuits.process import Process
 from circuits.testbench import Conditions, Observable, Testbench
 
 #: gmin puts gmin * V_DS across the junctions of the state node: 1e-15 S is 1 % of a 100 fA leak current.
-SYNAPSE_OPTIONS: Mapping[str, str] = {**DEFAULT_OPTIONS, "gmin": "1e-18", "abstol": "1e-16", "trtol": "1"}
+SYNAPSE_OPTIONS: Mapping[str, str] = {**DEFAULT_OPTIONS, "gmin": "1e-18", "trtol": "1"}
+
+#: ngspice's smallest step is 1e-11 of the largest (s); a spike's edge needs 0.1 ps on foundry cards.
+LARGEST_STEP = 5e-3
 
 _SAVE = ("xdut.vsyn", "xdut.pulse", "vout#branch", "vdd#branch", "vddb#branch")
 
@@ -73,7 +76,7 @@ class SynapseBench(Testbench):
     ) -> Deck:
         """Deck with input spikes at ``times`` until ``stop``; steps of at most tau / resolution."""
         supply = supply_voltage(process, conditions)
-        step = min(self.tau_estimate(conditions) / self.resolution, stop / 100)
+        step = min(self.tau_estimate(conditions) / self.resolution, stop / 100, LARGEST_STEP)
         sources = (
             f"vspk spk 0 {spike_source(times, width, supply)}",
             f"vout isyn 0 {self.v_out!r}",
@@ -90,10 +93,12 @@ class SynapseBench(Testbench):
 
 @dataclass(frozen=True, kw_only=True)
 class SynapseDecay(SynapseBench):
-    """One spike from rest: increment, decay at every level, kappa, floor, pulse width, energy."""
+    """A short burst from rest: increments of first and last spike, decay, kappa, floor, pulse, energy."""
 
     name: ClassVar[str] = "dpi_synapse_decay"
-    description: ClassVar[str] = "one spike from rest: decay time, kappa, I0, increment, floor, energy, power"
+    description: ClassVar[str] = (
+        "burst from rest: decay time, kappa, I0, spike increments, floor, pulse width, energy, power"
+    )
     observables: ClassVar[tuple[Observable, ...]] = (
         Observable(
             "tau_syn", "s", "decay time constant of I_syn, log-linear between i_high and i_low of the peak"
@@ -102,32 +107,43 @@ class SynapseDecay(SynapseBench):
         Observable("ln_residual", "1", "largest |ln(I_syn / fitted exponential)| in that window"),
         Observable("kappa", "1", "U_T |d ln I_syn / d V_syn| over the lower half (in ln I) of the window"),
         Observable("i0", "A", "I_syn of that straight line at V_syn = VDD"),
-        Observable("i_peak", "A", "largest I_syn after the pulse"),
-        Observable("di_spike", "A", "I_syn at the end of the pulse minus I_syn before it"),
+        Observable("i_peak", "A", "largest I_syn after the last pulse"),
+        Observable("di_first", "A", "increment of I_syn by the first spike, from rest"),
+        Observable("di_spike", "A", "increment of I_syn by the last spike of the burst, far above i_gain"),
         Observable("i_floor", "A", "I_syn at rest"),
         Observable("t_pulse", "s", "extended pulse, at half the supply"),
         Observable("charge", "C", "integral of I_syn - i_floor over the whole response"),
-        Observable("e_spike", "J", "energy from vdd for one spike, without the static part"),
+        Observable("e_spike", "J", "energy from vdd per spike, without static part and output current"),
         Observable("p_static", "W", "power from vdd at rest"),
         Observable("p_bias", "W", "power of the bias branches at rest"),
     )
 
-    span: float = param(10.0, "1", (2.0, 50.0), "simulated time after the spike, in time constants")
-    i_high: float = param(0.8, "1", (1e-6, 1.0), "upper end of the decay fit, fraction of the peak")
-    i_low: float = param(0.08, "1", (1e-6, 1.0), "lower end of the decay fit, fraction of the peak")
+    span: float = param(10.0, "1", (2.0, 50.0), "simulated time after the burst, in time constants")
+    burst: float = param(3.0, "1", (1.0, 1000.0), "spikes in the burst, rounded to a whole number")
+    i_high: float = param(0.3, "1", (1e-6, 1.0), "upper end of the decay fit, fraction of the peak")
+    i_low: float = param(0.03, "1", (1e-6, 1.0), "lower end of the decay fit, fraction of the peak")
+
+    def times(self, process: Process, conditions: Conditions) -> tuple[float, ...]:
+        """Start of every spike: each follows when the pulse of the one before is surely over (s)."""
+        gap = 1.5 * self.pulse_estimate(process, conditions)
+        return tuple(LEAD + k * gap for k in range(max(1, round(self.burst))))
 
     def deck(self, process: Process, conditions: Conditions) -> Deck:
-        """One spike after a short rest."""
-        stop = LEAD + self.pulse_estimate(process, conditions) + self.span * self.tau_estimate(conditions)
-        return self.spike_deck(process, conditions, (LEAD,), self.t_spike, stop)
+        """The burst after a short rest."""
+        times = self.times(process, conditions)
+        stop = (
+            times[-1] + self.pulse_estimate(process, conditions) + self.span * self.tau_estimate(conditions)
+        )
+        return self.spike_deck(process, conditions, times, self.t_spike, stop)
 
     def measure(self, result: SimulationResult, process: Process, conditions: Conditions) -> dict[str, float]:
-        """Fit the decay after the pulse and integrate the supply current."""
+        """Fit the decay after the last pulse and integrate the supply current."""
         waves = result.analyses[0]
         t, current, v_syn = waves["time"], output_current(waves), waves["xdut.vsyn"]
         supply = supply_voltage(process, conditions)
+        times = self.times(process, conditions)
         t_pulse = pulse_width(t, waves["xdut.pulse"], supply / 2)
-        over = crossing(t, waves["xdut.pulse"], supply / 2, "rise") + 1.1 * t_pulse
+        over = times[-1] + 1.2 * t_pulse
         i_floor = at(t, current, 0.5 * LEAD)
         t_peak, i_peak = peak(t, current, over, float(t[-1]))
         start = crossing(t, current, self.i_high * i_peak, "fall", t_peak * (1 - 1e-9))
@@ -136,6 +152,7 @@ class SynapseDecay(SynapseBench):
         slew = time_slope(t, v_syn, start, stop).slope
         kappa, i0 = weak_inversion(t, current, v_syn, 0.5 * (start + stop), stop, supply, conditions)
         p_static = -supply * at(t, waves["vdd#branch"], 0.5 * LEAD)
+        energy = switching_energy(waves, current, supply, p_static, LEAD, over + t_pulse)
         return {
             "tau_syn": fit.tau,
             "tau_state": BOLTZMANN_OVER_CHARGE * conditions.temperature / (kappa * slew),
@@ -143,11 +160,12 @@ class SynapseDecay(SynapseBench):
             "kappa": kappa,
             "i0": i0,
             "i_peak": i_peak,
-            "di_spike": at(t, current, over) - i_floor,
+            "di_first": at(t, current, times[0] + 1.2 * t_pulse) - i_floor,
+            "di_spike": at(t, current, over) - at(t, current, times[-1] - EDGE),
             "i_floor": i_floor,
             "t_pulse": t_pulse,
             "charge": integral(t, current - i_floor, LEAD, float(t[-1])),
-            "e_spike": switching_energy(waves, current, supply, p_static, LEAD, over + 2 * t_pulse),
+            "e_spike": energy / len(times),
             "p_static": p_static,
             "p_bias": -supply * at(t, waves["vddb#branch"], 0.5 * LEAD),
         }
