@@ -445,7 +445,11 @@ class _Solver:
         failed_at_end = any(score is None for score in found)
         at_bound = [self._at_bound(i, float(c)) for i, c in zip(self.free, coordinates, strict=True)]
         keep = [place for place, stuck in enumerate(at_bound) if not stuck]
-        covariance, undetermined = self._covariance(coordinates, found, keep)
+        weighted = self._weighted_jacobian(coordinates, found)[:, keep]
+        covariance, undetermined = _inverse_information(
+            weighted, [self.slots[self.free[place]].name for place in keep]
+        )
+        leverage = np.einsum("ij,jk,ik->i", weighted, covariance, weighted)
         residual = self.residuals(coordinates)
         deviance = float(np.sum(residual**2))
         dof = len(residual) - len(self.free)
@@ -468,7 +472,7 @@ class _Solver:
             message=message,
             verdict="GOOD",
             reasons=(),
-            datasets=self._dataset_fits(coordinates, found),
+            datasets=self._dataset_fits(coordinates, found, leverage),
         )
         reasons = [] if converged else [f"not converged: {message}"]
         reasons += ["the model has no value at the solution"] if failed_at_end else []
@@ -486,20 +490,15 @@ class _Solver:
         near = AT_BOUND * width if math.isfinite(width) else 1e-6 * (1.0 + abs(coordinate))
         return coordinate - low <= near or high - coordinate <= near
 
-    def _covariance(
-        self, coordinates: FloatArray, found: Sequence[Scores | None], keep: Sequence[int]
-    ) -> tuple[FloatArray, tuple[str, ...]]:
-        """Inverse information matrix of the parameters off their bounds, and the undetermined ones."""
+    def _weighted_jacobian(self, coordinates: FloatArray, found: Sequence[Scores | None]) -> FloatArray:
+        """d prediction / d coordinate times the root of the information."""
         weights = np.concatenate(
             [
                 np.zeros(d.y.shape) if score is None else score.information
                 for d, score in zip(self.problem.datasets, found, strict=True)
             ]
         )
-        jacobian = self.jacobian(coordinates)[:, list(keep)]
-        return _inverse_information(
-            jacobian * np.sqrt(weights)[:, None], [self.slots[self.free[place]].name for place in keep]
-        )
+        return np.asarray(self.jacobian(coordinates) * np.sqrt(weights)[:, None], dtype=np.float64)
 
     def _parameters(
         self,
@@ -524,12 +523,14 @@ class _Solver:
         return parameters
 
     def _dataset_fits(
-        self, coordinates: FloatArray, found: Sequence[Scores | None]
+        self, coordinates: FloatArray, found: Sequence[Scores | None], leverage: FloatArray
     ) -> tuple[DatasetFit, ...]:
-        """Prediction and residual per data set."""
+        """Prediction, residual and leverage per data set."""
+        datasets = self.problem.datasets
+        parts = np.split(leverage, np.cumsum([len(dataset.y) for dataset in datasets])[:-1])
         fits = []
-        for dataset, prediction, score in zip(
-            self.problem.datasets, self.predictions(coordinates), found, strict=True
+        for dataset, prediction, score, part in zip(
+            datasets, self.predictions(coordinates), found, parts, strict=True
         ):
             nothing = np.full(dataset.y.shape, math.nan)
             fits.append(
@@ -537,6 +538,7 @@ class _Solver:
                     dataset,
                     nothing if prediction is None else prediction,
                     nothing if score is None else score.residual,
+                    part,
                 )
             )
         return tuple(fits)

@@ -23,13 +23,19 @@ class Criteria:
     (singular information matrix). POOR: a parameter ended at a bound; its standard error exceeds
     ``max_relative_stderr`` (of the value, or of one e-fold on a log scale); two parameters correlate above
     ``max_correlation``; with known noise, reduced chi-squared exceeds ``max_redchi``; with unknown noise,
-    less than ``min_explained`` of the variance of y is explained. GOOD: none of these.
+    less than ``min_explained`` of the variance of y is explained. GOOD: none of these. Parameters named in
+    ``nuisance`` (a floor that only has to be below the data) are not judged.
     """
 
     max_redchi: float = 2.0
     max_relative_stderr: float = 0.5
     max_correlation: float = 0.999
     min_explained: float = 0.9
+    nuisance: tuple[str, ...] = ()
+
+    def judges(self, name: str) -> bool:
+        """True unless the parameter (without its group) is a nuisance."""
+        return name.partition("[")[0] not in self.nuisance
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +53,16 @@ class FittedParameter:
 
 @dataclass(frozen=True)
 class DatasetFit:
-    """What the fit says about one data set: prediction and residual per value."""
+    """What the fit says about one data set, per value.
+
+    ``leverage`` is the share of a value's own information in its prediction: 1 where a parameter follows that
+    value alone. The values of a data set hold ``rows - sum(leverage)`` degrees of freedom.
+    """
 
     dataset: Dataset
     prediction: FloatArray
     residual: FloatArray
+    leverage: FloatArray
 
     @property
     def name(self) -> str:
@@ -213,15 +224,19 @@ class FitResult:
 
 def judge(result: FitResult, criteria: Criteria) -> tuple[str, ...]:
     """Reasons why a converged fit is not GOOD."""
-    reasons = [f"{name} is at its bound" for name, p in result.parameters.items() if p.at_bound]
+    reasons = [
+        f"{name} is at its bound"
+        for name, p in result.parameters.items()
+        if p.at_bound and criteria.judges(name)
+    ]
     for index, name in enumerate(result.covariance_names):
         parameter = result.parameters[name]
         error = math.sqrt(result.covariance[index, index])
         size = 1.0 if parameter.scale == "log" else abs(parameter.value)
-        if error > criteria.max_relative_stderr * size:
+        if error > criteria.max_relative_stderr * size and criteria.judges(name):
             reasons.append(f"{name} is known to {error / size:.2g} of its size only")
     for (a, b), value in result.correlations().items():
-        if abs(value) > criteria.max_correlation:
+        if abs(value) > criteria.max_correlation and criteria.judges(a) and criteria.judges(b):
             reasons.append(f"{a} and {b} correlate by {value:.4f}")
     if result.scaled:
         explained = _explained(result)

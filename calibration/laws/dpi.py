@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from calibration.laws.law import FloatArray, Law, LawParam, Values, relaxed_log, softplus, thermal_voltage
+from calibration.laws.law import (
+    FloatArray,
+    Law,
+    LawDomainError,
+    LawParam,
+    Values,
+    relaxed_log,
+    softplus,
+    thermal_voltage,
+)
 
 LOG_CURRENT = (1e-18, 1e-3)
 DPI_SOURCE = "Bartolozzi and Indiveri 2007; off and on phase solved exactly, weak inversion"
 NEWTON_STEPS = 60
+QUADRATURE = 32
 NEWTON_TOLERANCE = 1e-14
 
 
@@ -52,7 +62,7 @@ def turn_on(
 
     Raises
     ------
-    ValueError
+    LawDomainError
         Where r <= 1, or the start is not below the final value I_g (r - 1)^(1/m): no turn-on.
     """
     t, start, tau_, gain, r, m = np.broadcast_arrays(
@@ -60,7 +70,7 @@ def turn_on(
     )
     log_u = m * np.log(start / gain)
     if np.any(r <= 1) or np.any(log_u >= np.log(np.where(r > 1, r - 1, 1.0))):
-        raise ValueError(
+        raise LawDomainError(
             "dpi_turn_on: needs drive_ratio > 1 and a start below the final current I_g (r-1)^(1/m)"
         )
     share = log_u - np.log(r - 1)
@@ -82,6 +92,34 @@ def increment(t_pulse: Values, i_weight: Values, i_tau: Values, i_gain: Values, 
     return np.asarray(
         i_gain * i_weight / current * -np.expm1(-np.asarray(t_pulse) * current / charge), dtype=np.float64
     )
+
+
+def counts(
+    time: Values,
+    interval: Values,
+    temperature: Values,
+    v_start: Values,
+    v_rest: Values,
+    slope: Values,
+    kappa: Values,
+    rate: Values,
+    v_ref: Values,
+    background: Values,
+) -> FloatArray:
+    """Counts of a current-to-frequency converter over ``interval`` after ``time``.
+
+    The current follows the ramp of V_syn; its integral has no elementary form for kappa < 1 and is taken by
+    Gauss-Legendre quadrature (1e-9 for intervals up to 30 time constants).
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(QUADRATURE)
+    share = 0.5 * (nodes + 1.0)
+    span = np.asarray(interval, dtype=np.float64)[..., None]
+    moments = np.asarray(time, dtype=np.float64)[..., None] + span * share
+    u_t = np.asarray(thermal_voltage(temperature))[..., None]
+    v_syn = v_rest - u_t * relaxed_log((v_rest - v_start) / u_t, slope * moments / u_t)
+    current = np.exp(kappa * (v_ref - v_syn) / u_t)
+    mean = 0.5 * np.sum(weights * current, axis=-1)
+    return np.asarray((rate * mean + background) * interval, dtype=np.float64)
 
 
 KAPPA = LawParam("1", 0.7, (0.3, 1.0), description="gate coupling of the tau transistor")
@@ -158,4 +196,19 @@ DPI_INCREMENT = Law(
     "dI = (I_g I_w/I_tau) (1 - exp(-t_p I_tau/Q)), Q = C U_T/kappa",
     f"{DPI_SOURCE}; linear regime I >> I_g",
 )
-LAWS = (DPI_DECAY, DPI_VSYN_RAMP, DPI_TAU, DPI_TURN_ON, DPI_INCREMENT)
+DPI_COUNTS = Law(
+    "dpi_counts",
+    counts,
+    {"time": "s", "interval": "s", "temperature": "K"},
+    "1",
+    {
+        **DPI_VSYN_RAMP.params,
+        "kappa": LawParam("1", 0.7, (0.3, 1.0), description="gate coupling of the output transistor"),
+        "rate": LawParam("1/s", 1e4, (1e-6, 1e12), "log", "count rate at V_syn = v_ref"),
+        "v_ref": LawParam("V", 1.3, (-10.0, 10.0), description="reference voltage of the rate: hold fixed"),
+        "background": LawParam("1/s", 1.0, (1e-9, 1e6), "log", "count rate without current"),
+    },
+    "n = integral over the interval of rate exp(kappa (v_ref - V_syn(t))/U_T) + background",
+    f"{DPI_SOURCE}; current-to-frequency converter of unknown gain",
+)
+LAWS = (DPI_COUNTS, DPI_DECAY, DPI_VSYN_RAMP, DPI_TAU, DPI_TURN_ON, DPI_INCREMENT)

@@ -20,6 +20,10 @@ ANY_UNIT = "*"
 """Unit of the inputs and parameters of generic laws: whatever the fitted data have."""
 
 
+class LawDomainError(ValueError):
+    """A law has no value for these inputs and parameters."""
+
+
 @dataclass(frozen=True, slots=True)
 class LawParam:
     """Parameter of a law.

@@ -1,0 +1,376 @@
+"""Fit recipes: data, filters with reasons, laws, sharing, hold-out and acceptance, written as TOML."""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib.resources import files
+from typing import Any, Literal, get_args
+
+from calibration.fitting.dataset import Likelihood, Scale
+from calibration.fitting.result import Criteria
+from calibration.laws import Law, get_law
+from calibration.readers.units import UnitError, quantity
+
+Group = Literal["joint", "each"]
+Kind = Literal["laws", "in_the_loop"]
+
+
+class RecipeError(ValueError):
+    """A recipe is unknown, misspelt, or asked for what its data do not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Rows to leave out: where ``column`` (times L/W with ``per_square``) is below or above a limit."""
+
+    column: str
+    reason: str
+    below: float | None = None
+    above: float | None = None
+    per_square: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A measured column and the law that predicts it.
+
+    ``inputs`` maps the law's inputs to columns or conditions. ``sigma`` is the noise at rest; with
+    ``time_jitter`` the instant of a sample is uncertain too, by a spread estimated from the residuals.
+    """
+
+    column: str
+    law: str
+    likelihood: Likelihood
+    inputs: Mapping[str, str]
+    sigma: float | None = None
+    time_jitter: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterRule:
+    """What the recipe says about a parameter; the rest comes from the law."""
+
+    value: float | None = None
+    unit: str | None = None
+    bounds: tuple[float, float] | None = None
+    scale: Scale | None = None
+    vary: bool = True
+    per: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Comparison of a parameter between two fits, for every value of the condition ``leave`` in turn.
+
+    ``alone``: the joint fit against a fit of that condition alone. ``holdout``: a fit without that condition
+    (or without its ``responses``) against the fit of that condition alone; ``per`` changes the sharing in the
+    training fit, ``proportional`` scales the nearest trained value by a condition that training has not seen.
+    ``only`` limits the check to some values of ``leave``.
+    """
+
+    kind: Literal["alone", "holdout"]
+    name: str
+    parameter: str
+    leave: str
+    limit: float
+    responses: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    per: Mapping[str, str] = field(default_factory=dict)
+    proportional: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """Range in which the value (for ``each``: the median) of a parameter must lie."""
+
+    parameter: str
+    low: float
+    high: float
+    where: Mapping[str, str | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Law fitted to a parameter of many fits, one fit per value of ``by``."""
+
+    parameter: str
+    law: str
+    by: str
+    inputs: Mapping[str, str]
+    fixed: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe, read and checked; see the TOML files in ``calibration/recipes``."""
+
+    name: str
+    title: str
+    kind: Kind
+    source: str
+    group: Group
+    split: str | None
+    responses: tuple[Response, ...]
+    parameters: Mapping[str, ParameterRule]
+    filters: tuple[Filter, ...] = ()
+    criteria: Criteria = field(default_factory=Criteria)
+    checks: tuple[Check, ...] = ()
+    acceptances: tuple[Acceptance, ...] = ()
+    medians: tuple[str, ...] = ()
+    trends: tuple[Trend, ...] = ()
+    step: float | None = None
+    notes: tuple[str, ...] = ()
+    conditions: Mapping[str, float | str] = field(default_factory=dict)
+    circuit: Mapping[str, str | float] = field(default_factory=dict)
+
+    def law(self, response: Response) -> Law:
+        """Law of a response."""
+        return get_law(response.law)
+
+    def override(self, changes: Mapping[str, float]) -> Recipe:
+        """Copy with ``parameter`` (start), ``parameter.fixed`` or ``condition.name`` set.
+
+        Raises
+        ------
+        RecipeError
+            For a key that is none of these.
+        """
+        parameters, conditions = dict(self.parameters), dict(self.conditions)
+        for key, value in changes.items():
+            head, _, tail = key.partition(".")
+            if head == "condition" and tail:
+                conditions[tail] = value
+            elif head in parameters and tail in ("", "fixed"):
+                rule = parameters[head]
+                parameters[head] = replace(rule, value=value, vary=not tail and rule.vary)
+            else:
+                names = ", ".join(parameters)
+                raise RecipeError(
+                    f"cannot set {key!r}; accepted: a parameter ({names}), parameter.fixed, condition.NAME"
+                )
+        return replace(self, parameters=parameters, conditions=conditions)
+
+
+def recipes() -> tuple[str, ...]:
+    """Names of the recipes that come with the project."""
+    folder = files("calibration") / "recipes"
+    names = [item.name for item in folder.iterdir()]
+    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+
+
+def load_recipe(name: str) -> Recipe:
+    """Recipe of this name.
+
+    Raises
+    ------
+    RecipeError
+        Lists the known ones, or says what is wrong with the file and on which line.
+    """
+    if name not in recipes():
+        raise RecipeError(f"unknown recipe {name!r}; known: {', '.join(recipes())}")
+    path = files("calibration") / "recipes" / f"{name}.toml"
+    return parse_recipe(path.read_text(encoding="utf-8"), f"calibration/recipes/{name}.toml")
+
+
+def parse_recipe(text: str, file: str) -> Recipe:
+    """Read a recipe.
+
+    Raises
+    ------
+    RecipeError
+        With file and line: broken TOML, unknown or missing key, wrong type, unknown law, wrong unit.
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{file}: {error}") from None
+    return _Parser(text, file).recipe(table)
+
+
+class _Parser:
+    """Reads TOML tables into the recipe's records, with the line of whatever is wrong."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self.lines = text.splitlines()
+        self.file = file
+
+    def fail(self, problem: str, key: str | None = None) -> RecipeError:
+        """Error at the line on which ``key`` is written."""
+        place = self.file
+        if key is not None:
+            pattern = re.compile(rf"(^|[\s{{,\[.\"]){re.escape(key)}([\s=.\]\"]|$)")
+            hits = [i for i, line in enumerate(self.lines, 1) if pattern.search(line.partition("#")[0])]
+            place += f", line {hits[0]}" if hits else ""
+        return RecipeError(f"{place}: {problem}")
+
+    def keys(self, table: Any, what: str, accepted: str, required: str = "") -> Mapping[str, Any]:
+        """Table with its keys checked; ``accepted`` and ``required`` are names separated by spaces."""
+        if not isinstance(table, Mapping):
+            raise self.fail(f"{what} must be a table")
+        known = [*required.split(), *accepted.split()]
+        for key in table:
+            if key not in known:
+                raise self.fail(f"unknown key {key!r} in {what}; accepted: {', '.join(known)}", key)
+        for key in required.split():
+            if key not in table:
+                raise self.fail(f"{what} needs the key {key!r}")
+        return table
+
+    def recipe(self, table: Mapping[str, Any]) -> Recipe:
+        """The whole file."""
+        self.keys(
+            table,
+            "the recipe",
+            "filter criteria alone holdout accept trend conditions circuit",
+            "recipe data response parameters",
+        )
+        head = self.keys(table["recipe"], "[recipe]", "kind notes step", "name title")
+        data = self.keys(table["data"], "[data]", "split group medians", "source")
+        kind = self.choice(head.get("kind", "laws"), get_args(Kind), "kind")
+        responses = tuple(self.response(r, kind) for r in self.rows(table, "response"))
+        return Recipe(
+            name=self.text(head, "name"),
+            title=self.text(head, "title"),
+            kind=kind,  # type: ignore[arg-type]
+            source=self.text(data, "source"),
+            group=self.choice(data.get("group", "joint"), get_args(Group), "group"),  # type: ignore[arg-type]
+            split=data.get("split"),
+            responses=responses,
+            parameters={name: self.parameter(name, rule) for name, rule in table["parameters"].items()},
+            filters=tuple(self.filter(f) for f in self.rows(table, "filter")),
+            criteria=self.criteria(table.get("criteria", {})),
+            checks=(
+                *(self.check("alone", c) for c in self.rows(table, "alone")),
+                *(self.check("holdout", c) for c in self.rows(table, "holdout")),
+            ),
+            acceptances=tuple(self.acceptance(a) for a in self.rows(table, "accept")),
+            medians=tuple(data.get("medians", ())),
+            trends=tuple(self.trend(t) for t in self.rows(table, "trend")),
+            step=head.get("step"),
+            notes=tuple(head.get("notes", ())),
+            conditions={k: self.value(v, k) for k, v in table.get("conditions", {}).items()},
+            circuit=dict(table.get("circuit", {})),
+        )
+
+    def rows(self, table: Mapping[str, Any], key: str) -> list[Any]:
+        """Array of tables ``[[key]]``."""
+        found = table.get(key, [])
+        if not isinstance(found, list):
+            raise self.fail(f"[[{key}]] must be an array of tables", key)
+        return found
+
+    def text(self, table: Mapping[str, Any], key: str) -> str:
+        """Text value."""
+        if not isinstance(table[key], str):
+            raise self.fail(f"{key} must be text, not {table[key]!r}", key)
+        return str(table[key])
+
+    def choice(self, value: Any, accepted: tuple[str, ...], key: str) -> str:
+        """One of a few words."""
+        if value not in accepted:
+            raise self.fail(f"{key} = {value!r}; accepted: {', '.join(accepted)}", key)
+        return str(value)
+
+    def value(self, raw: Any, key: str) -> float:
+        """SI number of ``1.5`` or ``"1.5 mV"``."""
+        if isinstance(raw, (int, float)) and not isinstance(raw, bool) and math.isfinite(raw):
+            return float(raw)
+        try:
+            return quantity(raw)[0]
+        except (UnitError, TypeError, ValueError) as error:
+            raise self.fail(f"{key} = {raw!r}: {error}", key) from None
+
+    def filter(self, raw: Any) -> Filter:
+        """A ``[[filter]]``."""
+        table = self.keys(raw, "[[filter]]", "below above per_square", "column reason")
+        limits = {k: self.value(table[k], k) for k in ("below", "above") if k in table}
+        if not limits or not str(table["reason"]).strip():
+            raise self.fail("a filter needs below or above, and a reason", "reason")
+        return Filter(table["column"], table["reason"], per_square=bool(table.get("per_square")), **limits)
+
+    def response(self, raw: Any, kind: str) -> Response:
+        """A ``[[response]]``."""
+        table = self.keys(raw, "[[response]]", "law sigma time_jitter inputs", "column likelihood")
+        likelihood = self.choice(table["likelihood"], get_args(Likelihood), "likelihood")
+        inputs = dict(table.get("inputs", {}))
+        name = table.get("law", "")
+        if kind == "laws":
+            try:
+                law = get_law(name)
+            except ValueError as error:
+                raise self.fail(str(error), "law") from None
+            for key in inputs:
+                if key not in law.inputs:
+                    raise self.fail(f"law {name} has no input {key!r}; it has {', '.join(law.inputs)}", key)
+            for key in law.inputs:
+                inputs.setdefault(key, key)
+        sigma = self.value(table["sigma"], "sigma") if "sigma" in table else None
+        return Response(
+            table["column"],
+            name,
+            likelihood,  # type: ignore[arg-type]
+            inputs,
+            sigma,
+            bool(table.get("time_jitter")),
+        )
+
+    def parameter(self, name: str, raw: Any) -> ParameterRule:
+        """A ``[parameters.NAME]``."""
+        table = self.keys(raw, f"[parameters.{name}]", "value unit bounds scale vary per")
+        bounds = None
+        if "bounds" in table:
+            ends = [self.value(v, "bounds") for v in table["bounds"]]
+            if len(ends) != 2 or not ends[0] < ends[1]:
+                raise self.fail(f"bounds of {name} must be two rising values", "bounds")
+            bounds = (ends[0], ends[1])
+        scale = self.choice(table["scale"], get_args(Scale), "scale") if "scale" in table else None
+        return ParameterRule(
+            self.value(table["value"], "value") if "value" in table else None,
+            table.get("unit"),
+            bounds,
+            scale,  # type: ignore[arg-type]
+            bool(table.get("vary", True)),
+            table.get("per"),
+        )
+
+    def criteria(self, raw: Any) -> Criteria:
+        """``[criteria]``."""
+        names = "max_redchi max_relative_stderr max_correlation min_explained nuisance"
+        table = dict(self.keys(raw, "[criteria]", names))
+        nuisance = tuple(table.pop("nuisance", ()))
+        return Criteria(nuisance=nuisance, **{k: self.value(v, k) for k, v in table.items()})
+
+    def check(self, kind: Literal["alone", "holdout"], raw: Any) -> Check:
+        """An ``[[alone]]`` or ``[[holdout]]``."""
+        table = self.keys(raw, f"[[{kind}]]", "responses only per proportional", "name parameter leave limit")
+        return Check(
+            kind,
+            self.text(table, "name"),
+            self.text(table, "parameter"),
+            self.text(table, "leave"),
+            self.value(table["limit"], "limit"),
+            tuple(table.get("responses", ())),
+            tuple(table.get("only", ())),
+            dict(table.get("per", {})),
+            table.get("proportional"),
+        )
+
+    def acceptance(self, raw: Any) -> Acceptance:
+        """An ``[[accept]]``."""
+        table = self.keys(raw, "[[accept]]", "where", "parameter low high")
+        return Acceptance(
+            self.text(table, "parameter"),
+            self.value(table["low"], "low"),
+            self.value(table["high"], "high"),
+            dict(table.get("where", {})),
+        )
+
+    def trend(self, raw: Any) -> Trend:
+        """A ``[[trend]]``."""
+        table = self.keys(raw, "[[trend]]", "fixed", "parameter law by inputs")
+        fixed = {k: self.value(v, k) for k, v in table.get("fixed", {}).items()}
+        return Trend(table["parameter"], table["law"], table["by"], dict(table["inputs"]), fixed)

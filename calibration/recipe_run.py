@@ -1,0 +1,449 @@
+"""Running a recipe: fits, noise, hold-out, acceptance, medians and trends."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from calibration.fit import (
+    EXACT_STEP,
+    Dataset,
+    EvaluateMany,
+    FitError,
+    FitParameter,
+    FitResult,
+    fit,
+    law_model,
+    law_parameters,
+)
+from calibration.fitting.dataset import Condition, FloatArray
+from calibration.fitting.result import Criteria
+from calibration.laws import get_law
+from calibration.measured import Campaign, DataSource
+from calibration.recipe import Acceptance, Check, Recipe, RecipeError, Response, load_recipe
+from calibration.recipe_data import Excluded, jitter_from_residuals, prepare, sigma_with_jitter
+
+JITTER_ROUNDS = 8
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number of the recipe against what it should be.
+
+    ``passed`` is ``None`` where the number is shown but not judged; ``note`` says why.
+    """
+
+    check: str
+    subject: str
+    value: float
+    expected: float
+    error: float
+    limit: float
+    passed: bool | None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Median:
+    """Median and range of a parameter over the fits of one group."""
+
+    parameter: str
+    where: Mapping[str, Condition]
+    median: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class RecipeResult:
+    """Everything a recipe found; :meth:`to_dict` is plain JSON."""
+
+    recipe: Recipe
+    fits: Mapping[str, FitResult]
+    metrics: tuple[Metric, ...]
+    medians: tuple[Median, ...]
+    trends: Mapping[str, FitResult]
+    noise: Mapping[str, float]
+    excluded: tuple[Excluded, ...]
+    sources: tuple[DataSource, ...]
+
+    @property
+    def verdict(self) -> str:
+        """FAILED if nothing could be fitted or an acceptance failed, POOR if a fit or check is, else GOOD."""
+        states = [fitted.verdict for fitted in self.fits.values()]
+        if all(state == "FAILED" for state in states):
+            return "FAILED"
+        failed = any(metric.passed is False for metric in self.metrics)
+        return "POOR" if failed or (len(states) == 1 and states[0] != "GOOD") else "GOOD"
+
+    @property
+    def n_censored(self) -> int:
+        """Censored values over all fits."""
+        return sum(fitted.n_censored for fitted in self.fits.values())
+
+    def summary(self) -> dict[str, Any]:
+        """Table for reports: verdict, quality, checks, rows, sources."""
+        counts = {
+            state: sum(f.verdict == state for f in self.fits.values()) for state in ("GOOD", "POOR", "FAILED")
+        }
+        return {
+            "recipe": self.recipe.name,
+            "title": self.recipe.title,
+            "verdict": self.verdict,
+            "fits": counts,
+            "metrics": [dataclasses.asdict(metric) for metric in self.metrics],
+            "medians": [dataclasses.asdict(median) for median in self.medians],
+            "trends": {name: trend.summary() for name, trend in self.trends.items()},
+            "noise": dict(self.noise),
+            "rows": sum(fitted.n_points for fitted in self.fits.values()),
+            "censored": self.n_censored,
+            "excluded": [dataclasses.asdict(item) for item in self.excluded],
+            "sources": [dataclasses.asdict(source) for source in self.sources],
+            "notes": list(self.recipe.notes),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The summary and every fit with data and prediction."""
+        return {**self.summary(), "results": {name: f.to_dict() for name, f in self.fits.items()}}
+
+
+def run_recipe(
+    recipe: str | Recipe,
+    data: Campaign | None = None,
+    overrides: Mapping[str, float] | None = None,
+    *,
+    evaluate_many: EvaluateMany | None = None,
+    progress: Progress | None = None,
+) -> RecipeResult:
+    """Run a recipe.
+
+    Parameters
+    ----------
+    recipe
+        Name, or a recipe read by :func:`calibration.recipe.parse_recipe`.
+    data
+        Measured curves; by default the recipe's registered source, or its virtual stand-in where the
+        originals are absent (``sources`` then says kind "virtual").
+    overrides
+        See :meth:`calibration.recipe.Recipe.override`.
+    evaluate_many
+        Predictions by simulation, for recipes of kind ``in_the_loop``.
+    progress
+        Called with one line per step.
+
+    Raises
+    ------
+    RecipeError
+        For an unknown recipe or override, data without the columns needed, or a missing ``evaluate_many``.
+    """
+    chosen = load_recipe(recipe) if isinstance(recipe, str) else recipe
+    chosen = chosen.override(overrides or {})
+    if chosen.kind == "in_the_loop" and evaluate_many is None:
+        raise RecipeError(f"{chosen.name} simulates its model: run it with 'spicetwin fit {chosen.name}'")
+    if data is None:
+        from measurements.load import load
+
+        data = load(chosen.source)
+    return _Run(chosen, data, evaluate_many, progress or (lambda _: None)).run()
+
+
+@dataclass
+class _Run:
+    """One run: the recipe, its data, and what was found so far."""
+
+    recipe: Recipe
+    data: Campaign
+    evaluate_many: EvaluateMany | None
+    progress: Progress
+    noise: dict[str, float] = field(default_factory=dict)
+
+    def run(self) -> RecipeResult:
+        """Fit, check, summarise."""
+        datasets, excluded = prepare(self.recipe, self.data)
+        fits, metrics = {}, []
+        if self.recipe.group == "joint":
+            datasets, fits["joint"] = self.joint(datasets)
+            for check in self.recipe.checks:
+                metrics += self.check(check, datasets, fits["joint"])
+        else:
+            for name in dict.fromkeys(str(dataset.conditions["name"]) for dataset in datasets):
+                self.progress(f"fit of {name}")
+                fits[name] = self.solve([d for d in datasets if d.conditions["name"] == name])
+        metrics += [self.accept(rule, fits) for rule in self.recipe.acceptances]
+        sources = tuple(dict.fromkeys(measured.source for measured in self.data))
+        return RecipeResult(
+            self.recipe,
+            fits,
+            tuple(metrics),
+            self.medians(fits),
+            self.trends(fits),
+            self.noise,
+            excluded,
+            sources,
+        )
+
+    def solve(self, datasets: Sequence[Dataset], per: Mapping[str, str] | None = None) -> FitResult:
+        """Fit of these data sets with the parameters that their responses use."""
+        used = {str(dataset.conditions["response"]) for dataset in datasets}
+        responses = [response for response in self.recipe.responses if response.column in used]
+        return fit(
+            None if self.evaluate_many else self.model,
+            datasets,
+            self.parameters(responses, per or {}),
+            evaluate_many=self.evaluate_many,
+            step=self.recipe.step or EXACT_STEP,
+            relative_sigma=self.recipe.criteria.max_redchi > RELATIVE_NOISE,
+            criteria=self.recipe.criteria,
+        )
+
+    def model(self, parameters: Mapping[str, float], dataset: Dataset) -> FloatArray:
+        """Prediction of the law that belongs to the data set's response."""
+        column = dataset.conditions["response"]
+        law = next(get_law(r.law) for r in self.recipe.responses if r.column == column)
+        return law_model({name: parameters[name] for name in law.params}, dataset, law=law)
+
+    def parameters(self, responses: Sequence[Response], per: Mapping[str, str]) -> dict[str, FitParameter]:
+        """Parameters of the responses' laws with what the recipe says about them."""
+        merged: dict[str, FitParameter] = {}
+        if self.recipe.kind == "laws":
+            for response in responses:
+                merged |= law_parameters(get_law(response.law))
+        for name, rule in self.recipe.parameters.items():
+            if self.recipe.kind == "laws" and name not in merged:
+                continue
+            base = merged.get(name, FitParameter(rule.value if rule.value is not None else math.nan))
+            merged[name] = FitParameter(
+                base.value if rule.value is None else rule.value,
+                rule.unit or base.unit,
+                rule.bounds or base.bounds,
+                rule.vary,
+                rule.scale or base.scale,
+                per.get(name, rule.per),
+            )
+        return merged
+
+    def joint(self, datasets: Sequence[Dataset]) -> tuple[tuple[Dataset, ...], FitResult]:
+        """Fit of everything, with the jitter of the samples estimated in turn with the parameters."""
+        moving = {response.column: response for response in self.recipe.responses if response.time_jitter}
+        jitter = {column: 0.02 * _interval(datasets, column) for column in moving}
+        current = tuple(datasets)
+        self.progress(f"joint fit of {len(datasets)} data sets")
+        result = self.solve(current)
+        for _ in range(JITTER_ROUNDS if moving else 0):
+            before = dict(jitter)
+            current = tuple(self.with_noise(dataset, result, jitter, moving) for dataset in datasets)
+            result = self.solve(current)
+            for column, response in moving.items():
+                jitter[column] = self.estimate(response, result)
+            if all(abs(jitter[c] - before[c]) <= 1e-3 * jitter[c] for c in moving):
+                break
+        self.noise = {f"{column} time jitter (s)": value for column, value in jitter.items()}
+        return current, result
+
+    def with_noise(
+        self,
+        dataset: Dataset,
+        result: FitResult,
+        jitter: Mapping[str, float],
+        moving: Mapping[str, Response],
+    ) -> Dataset:
+        """Data set with the noise that the present fit and jitter imply."""
+        column = str(dataset.conditions["response"])
+        if column not in moving:
+            return dataset
+        rest = moving[column].sigma
+        if rest is None:
+            raise RecipeError(f"{self.recipe.name}: time_jitter of {column} needs sigma")
+        return dataclasses.replace(
+            dataset, sigma=sigma_with_jitter(rest, jitter[column], self.rate(dataset, result))
+        )
+
+    def rate(self, dataset: Dataset, result: FitResult) -> FloatArray:
+        """Rate of change of the prediction with time."""
+        parameters = self.resolved(dataset, result)
+        time = dataset.x["time"]
+        h = 1e-4 * max(float(np.ptp(time)), 1e-12)
+        later = dataclasses.replace(dataset, x={**dataset.x, "time": time + h})
+        return (self.model(parameters, later) - self.model(parameters, dataset)) / h
+
+    def resolved(self, dataset: Dataset, result: FitResult) -> dict[str, float]:
+        """Parameters of the fit as one data set sees them."""
+        values = {}
+        for name, rule in self.recipe.parameters.items():
+            group = None if rule.per is None else dataset.conditions[rule.per]
+            values[name] = result[_full(name, group)].value
+        return values
+
+    def estimate(self, response: Response, result: FitResult) -> float:
+        """Jitter from the residuals of the present fit."""
+        mine = [f for f in result.datasets if f.dataset.conditions["response"] == response.column]
+        assert response.sigma is not None
+        return jitter_from_residuals(
+            response.sigma,
+            [f.dataset.y - f.prediction for f in mine],
+            [self.rate(f.dataset, result) for f in mine],
+            [f.leverage for f in mine],
+        )
+
+    def check(self, check: Check, datasets: Sequence[Dataset], joint: FitResult) -> list[Metric]:
+        """Metrics of one check, one per value of the condition left out."""
+        values = dict.fromkeys(dataset.conditions[check.leave] for dataset in datasets)
+        chosen = [value for value in values if not check.only or value in check.only]
+        found = []
+        for value in chosen:
+            self.progress(f"{check.name}: {value}")
+            found.append(self._compare(check, value, datasets, joint))
+        return found
+
+    def _compare(
+        self, check: Check, value: Condition, datasets: Sequence[Dataset], joint: FitResult
+    ) -> Metric:
+        """One value of the condition left out."""
+        own = [d for d in datasets if d.conditions[check.leave] == value]
+        first = self.recipe.responses[0].column
+        seen = check.responses if check.kind == "alone" else (first,)
+        alone = self.solve([d for d in own if not seen or d.conditions["response"] in seen])
+        expected = alone[self._name(check.parameter, own[0], {})].value
+        judged, note = True, ""
+        if check.kind == "alone":
+            predicted = joint[self._name(check.parameter, own[0], {})].value
+        else:
+            left = {id(d) for d in own if not check.responses or d.conditions["response"] in check.responses}
+            training = [dataset for dataset in datasets if id(dataset) not in left]
+            trained = self.solve(training, check.per)
+            predicted, judged = self._predict(check, own[0], training, trained)
+            note = "" if judged else f"extrapolated: no training data at this {check.proportional}"
+        error = predicted / expected - 1.0
+        passed = abs(error) <= check.limit if judged else None
+        return Metric(check.name, str(value), predicted, expected, error, check.limit, passed, note)
+
+    def _predict(
+        self, check: Check, target: Dataset, training: Sequence[Dataset], trained: FitResult
+    ) -> tuple[float, bool]:
+        """Value that training gives for the target, and whether training has seen its group."""
+        name = self._name(check.parameter, target, check.per)
+        if name in trained.parameters:
+            return trained[name].value, True
+        if check.proportional is None:
+            raise RecipeError(f"{self.recipe.name}: {name} is not in the training fit; set 'proportional'")
+        there = float(target.conditions[check.proportional])
+        nearest = min(
+            training, key=lambda d: abs(math.log(float(d.conditions[check.proportional or ""]) / there))
+        )
+        value = trained[self._name(check.parameter, nearest, check.per)].value
+        return value * there / float(nearest.conditions[check.proportional]), False
+
+    def _name(self, parameter: str, dataset: Dataset, per: Mapping[str, str]) -> str:
+        """Expanded name of a parameter as a data set sees it."""
+        rule = self.recipe.parameters.get(parameter)
+        key = per.get(parameter, rule.per if rule else None)
+        return _full(parameter, None if key is None else dataset.conditions[key])
+
+    def accept(self, rule: Acceptance, fits: Mapping[str, FitResult]) -> Metric:
+        """Value (or median over matching fits) against the accepted range."""
+        found = [
+            fitted[rule.parameter].value
+            for fitted in fits.values()
+            if fitted.verdict != "FAILED" and _matches(fitted, rule.where)
+        ]
+        if not found:
+            raise RecipeError(f"{self.recipe.name}: no fit of {rule.parameter} where {dict(rule.where)}")
+        value = float(np.median(found))
+        middle = 0.5 * (rule.low + rule.high)
+        where = ", ".join(f"{key} {_text(v)}" for key, v in rule.where.items())
+        return Metric(
+            f"{rule.parameter} within {rule.low:g} to {rule.high:g}",
+            where or "joint fit",
+            value,
+            middle,
+            value / middle - 1.0,
+            rule.high / middle - 1.0,
+            rule.low <= value <= rule.high,
+            f"median of {len(found)}" if len(found) > 1 else "",
+        )
+
+    def medians(self, fits: Mapping[str, FitResult]) -> tuple[Median, ...]:
+        """Median of every varied parameter per group of conditions."""
+        if not self.recipe.medians:
+            return ()
+        groups: dict[tuple[Condition, ...], list[FitResult]] = {}
+        for fitted in fits.values():
+            if fitted.verdict != "FAILED":
+                conditions = fitted.datasets[0].dataset.conditions
+                groups.setdefault(tuple(conditions[key] for key in self.recipe.medians), []).append(fitted)
+        table = []
+        for group in sorted(groups, key=str):
+            where = dict(zip(self.recipe.medians, group, strict=True))
+            for name, parameter in groups[group][0].parameters.items():
+                if parameter.vary:
+                    values = [fitted[name].value for fitted in groups[group]]
+                    ends = min(values), max(values)
+                    table.append(Median(name, where, float(np.median(values)), *ends, len(values)))
+        return tuple(table)
+
+    def trends(self, fits: Mapping[str, FitResult]) -> dict[str, FitResult]:
+        """Laws of a fitted parameter against conditions."""
+        found = {}
+        for trend in self.recipe.trends:
+            good = [fitted for fitted in fits.values() if fitted.verdict != "FAILED"]
+            groups = dict.fromkeys(fitted.datasets[0].dataset.conditions[trend.by] for fitted in good)
+            for group in groups:
+                mine = [f for f in good if f.datasets[0].dataset.conditions[trend.by] == group]
+                x = {
+                    name: np.array([float(f.datasets[0].dataset.conditions[key]) for f in mine])
+                    for name, key in trend.inputs.items()
+                }
+                law = get_law(trend.law)
+                parameters = law_parameters(law, **trend.fixed)
+                for name in trend.fixed:
+                    parameters[name] = dataclasses.replace(parameters[name], vary=False)
+                y = np.array([f[trend.parameter].value for f in mine])
+                name = f"{trend.parameter}, {trend.by} {_text(group)}"
+                data = Dataset(name, x, y, conditions={"response": trend.parameter, trend.by: group})
+
+                def model(values: Mapping[str, float], dataset: Dataset, law: Any = law) -> FloatArray:
+                    return law_model(values, dataset, law=law)
+
+                found[name] = fit(model, [data], parameters, criteria=Criteria(min_explained=0.0))
+        return found
+
+
+RELATIVE_NOISE = 10.0
+
+
+def _full(name: str, group: Condition | None) -> str:
+    """Expanded parameter name."""
+    return name if group is None else f"{name}[{_text(group)}]"
+
+
+def _text(value: Condition) -> str:
+    """Short text of a condition."""
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def _matches(fitted: FitResult, where: Mapping[str, str | float]) -> bool:
+    """True where the fit's conditions are as asked (numbers to 0.1 %)."""
+    conditions = fitted.datasets[0].dataset.conditions
+    for key, wanted in where.items():
+        value = conditions.get(key)
+        if isinstance(wanted, str) or isinstance(value, str) or value is None:
+            if value != wanted:
+                return False
+        elif not math.isclose(value, wanted, rel_tol=1e-3):
+            return False
+    return True
+
+
+def _interval(datasets: Sequence[Dataset], column: str) -> float:
+    """Median sampling interval of a response."""
+    steps = [np.diff(d.x["time"]) for d in datasets if d.conditions["response"] == column]
+    if not steps or not np.concatenate(steps).size:
+        raise FitError(f"{column}: time jitter needs traces of several samples")
+    return float(np.median(np.concatenate(steps)))
