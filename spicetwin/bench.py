@@ -36,8 +36,9 @@ def benchmark_folder() -> Path:
 
 
 def benchmark_names() -> list[str]:
-    """Names of the benchmarks: modules of ``benchmarks/`` whose name does not start with an underscore."""
-    return sorted(path.stem for path in benchmark_folder().glob("[a-z]*.py"))
+    """Names of the benchmarks: modules of ``benchmarks/`` with a function ``run``, found unimported."""
+    modules = benchmark_folder().glob("[a-z]*.py")
+    return sorted(path.stem for path in modules if "\ndef run(" in path.read_text(encoding="utf-8"))
 
 
 def choose(names: Iterable[str]) -> list[str]:
