@@ -98,11 +98,11 @@ def _description_text(description: dict[str, Any]) -> str:
         if key in description:
             value = description[key]
             lines.append(f"{key}: {value if isinstance(value, str) else ' '.join(value)}")
-    rows = [("parameter", "default", "from", "to", "source", "meaning")]
+    rows = [("parameter", "default", "from", "to", "meaning", "source")]
     for declared in description["parameters"]:
         low, high = (engineering(bound, declared["unit"]) for bound in declared["bounds"])
         default = engineering(declared["value"], declared["unit"])
-        rows.append((declared["name"], default, low, high, declared["source"], declared["description"]))
+        rows.append((declared["name"], default, low, high, declared["description"], declared["source"]))
     lines += ["", columns(rows)]
     if "observables" in description:
         observed = [(o["name"], o["unit"], o["description"]) for o in description["observables"]]
