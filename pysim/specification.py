@@ -330,7 +330,8 @@ def read_spikes(path: Path, count: int | None = None) -> SpikeSource:
 
 def _read_npz(path: Path) -> tuple[NDArray[np.int64], FloatArray]:
     try:
-        with np.load(path, allow_pickle=False) as data:
+        # Opened here: numpy leaves its own file open when the archive is cut short.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             source, time = data["source"], data["time"]
     except (ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
         raise ModelError(f"{path}: no NPZ file with the arrays 'source' and 'time': {error}") from error
