@@ -22,5 +22,5 @@ def test_every_link_to_a_file_resolves(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_shown_exists(page: Path) -> None:
-    shown = set(re.findall(r"^\s*(?:\$ )?spicetwin ([a-z]+)", page.read_text(), flags=re.MULTILINE))
+    shown = set(re.findall(r"^\s*\$ spicetwin ([a-z]+)", page.read_text(), flags=re.MULTILINE))
     assert shown <= {mounted.name for mounted in COMMANDS}
