@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import tempfile
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import platformdirs
 
 from circuits.deck import Deck, SimulationResult, Waveforms
 
-#: Raise it when the stored content, or what a deck means to the simulator, changes: old entries are never met again.
+#: Raise it when the stored content, or what a deck means to the simulator, changes: old entries are left.
 SCHEMA = 1
 
 #: Environment variable that names the cache folder.
@@ -65,18 +64,18 @@ class ResultCache:
         return self.folder / key[:2] / f"{key[2:]}.npz"
 
     def load(self, deck: Deck) -> SimulationResult | None:
-        """Stored result of ``deck``; None when there is none or the file is damaged (the new result replaces it)."""
+        """Stored result of ``deck``; None when there is none or a damaged one (to be replaced)."""
         path = self.path(deck)
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 result = _unpack(arrays)
             os.utime(path)  # the entries used longest ago are pruned first
-        except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile):
+        except Exception:  # a damaged file fails anywhere in zipfile, numpy or json; each time it is a miss
             return None
         return result
 
     def store(self, deck: Deck, result: SimulationResult) -> None:
-        """Write the entry of ``deck``; on a full or read-only disk note the problem and go on without the cache."""
+        """Write the entry of ``deck``; on a full or read-only disk note the problem and go on."""
         if self.problem is not None:
             return
         try:
@@ -85,7 +84,7 @@ class ResultCache:
             self.problem = f"the simulation cache {self.folder} is not written: {error.strerror or error}"
 
     def prune(self, limit: int = DEFAULT_LIMIT) -> int:
-        """Delete the entries used longest ago until at most ``limit`` bytes are left; returns the bytes deleted."""
+        """Delete the entries used longest ago until ``limit`` bytes are left; returns the bytes deleted."""
         entries = sorted(self._entries(), reverse=True)
         kept = deleted = 0
         for _, size, path in entries:
@@ -98,14 +97,14 @@ class ResultCache:
         return deleted
 
     def _entries(self) -> Iterator[tuple[int, int, Path]]:
-        """Time of last use (ns), size and path of every file of the cache, abandoned temporary files included."""
+        """Time of last use (ns), size and path of every file of the cache, abandoned part files included."""
         for path in self.folder.glob("??/*.npz") if self.folder.is_dir() else ():
             with contextlib.suppress(OSError):  # another process may prune too
                 status = path.stat()
                 yield status.st_mtime_ns, status.st_size, path
 
     def _included_digests(self, deck: Deck) -> list[str]:
-        """sha256 of every file that the deck's own lines include; a file that is missing counts by its name."""
+        """sha256 of every file that the deck's own lines include; a missing file counts by its name."""
         digests = []
         for line in deck.lines:
             if not line.lstrip()[:4].lower().startswith((".inc", ".lib")):
@@ -146,7 +145,7 @@ def _unpack(arrays: Mapping[str, npt.NDArray[Any]]) -> SimulationResult:
     header = json.loads(arrays["header"].tobytes())
     analyses = []
     for analysis, order, groups in header["analyses"]:
-        vectors = {}
+        vectors: dict[str, npt.NDArray[Any]] = {}
         for key, names in groups:
             vectors.update(zip(names, arrays[key], strict=True))
         analyses.append(Waveforms(analysis, {name: vectors[name] for name in order}))

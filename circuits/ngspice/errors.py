@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class SimulationError(RuntimeError):
-    """A simulation point failed; ``reason`` is a stable tag, ``message`` ngspice's own words, ``deck`` the replay file."""
+    """A point failed: ``reason`` is a tag, ``message`` ngspice's own words, ``deck`` the file to replay."""
 
     reason = "failed"
 
@@ -62,7 +62,7 @@ class NoConvergence(SimulationError):  # noqa: N818
 
 
 class Distorted(SimulationError):  # noqa: N818
-    """ngspice ran, but warned that it computed something else than was asked (parameter ignored, model defaulted)."""
+    """ngspice ran, but computed something else than was asked (parameter ignored, model defaulted)."""
 
     reason = "simulated something else"
 

@@ -21,7 +21,7 @@ LIBRARY_VARIABLE = "NGSPICE_LIBRARY_PATH"
 
 
 def find_library() -> Path:
-    """Path of the ngspice shared library: the environment variable, else the usual folders, else the linker's list.
+    """Path of the ngspice library: the environment variable, else the usual folders, else the linker's list.
 
     Raises
     ------
@@ -87,8 +87,8 @@ def _digest(path: Path, size: int, modified_ns: int) -> str:
 def library_digest(path: Path) -> str:
     """sha256 of the library file: the identity of the simulator in cache keys.
 
-    The content is hashed (about 5 ms, once for each pool), so that an upgrade or a rebuilt library never meets the
-    results of another one, and a fully cached plan never has to load it just to ask its version.
+    The content is hashed (about 5 ms, once for each pool), so that an upgraded or rebuilt library never meets
+    the results of another one, and a fully cached plan never loads it just to ask its version.
     """
     status = path.stat()
     return _digest(path, status.st_size, status.st_mtime_ns)

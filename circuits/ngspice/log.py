@@ -1,10 +1,11 @@
 """ngspice's words -> typed errors.
 
-ngspice reports most failures in text alone, and goes on after remarks that mean it computes something else than the
-deck says (``r1: resistance to low, set to 1 mOhm`` for an element line cut short). The rule is therefore strict:
-*every* line on its error stream that is not in :data:`BENIGN` makes the point fail, as :class:`Distorted` when the run
-completed. A remark nobody has judged yet costs a failed point with its text; the opposite default would cost a wrong
-number. The texts are those of ngspice 39, found by experiment.
+ngspice reports most failures in text alone, and goes on after remarks that mean it computes something else
+than the deck says (``r1: resistance to low, set to 1 mOhm`` for an element line cut short). The rule is
+therefore strict: *every* line on its error stream that is not in :data:`BENIGN` makes the point fail, as
+:class:`Distorted` when the run completed. A remark nobody has judged yet costs a failed point with its
+text; the opposite default would cost a wrong number. The texts are those of ngspice 39, found by
+experiment.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ BENIGN: tuple[tuple[str, str], ...] = (
     (r"dc value used for op instead of transient time=0 value", "what SPICE defines for a source with both"),
     (r"^Checking parameters for (BSIM|model)", "heading of model-card remarks"),
     (
-        r"^Warning:\s+\S.* = \S+ (is (negative|too (small|large)|out of range|less than \S+)|may be too (small|large))\.?$",
+        r"^Warning:\s+\S.* = \S+ "
+        r"(is (negative|too (small|large)|out of range|less than \S+)|may be too (small|large))\.?$",
         "a card's value is unusual and is used as it stands (changed ones say 'set to' or 'reset')",
     ),
     (
@@ -62,7 +64,7 @@ KINDS: tuple[tuple[str, type[SimulationError]], ...] = (
     (r"undefined parameter|cannot compute substitute|mismatch of \.subckt", NetlistSyntax),
     (r"unknown subckt|find (include|library) file|library file .* not found|unknown model", ModelMissing),
     (
-        r"unknown parameter|unknown device type|unimplemented control card|already exists|too (few|many) param",
+        r"unknown (parameter|device type)|unimplemented control card|already exists|too (few|many) param",
         NetlistSyntax,
     ),
     (r"valid modelname|can't find model", ModelMissing),
@@ -83,7 +85,8 @@ KINDS: tuple[tuple[str, type[SimulationError]], ...] = (
 )
 
 _FAILED = re.compile(
-    r"aborted\s*$|not parsed|cannot recover|no such command|any circuits loaded|doAnalyses:|^\s*(Fatal|Panic)|Internal Error",
+    r"aborted\s*$|not parsed|cannot recover|no such command|any circuits loaded|doAnalyses:|"
+    r"^\s*(Fatal|Panic)|Internal Error",
     re.IGNORECASE,
 )
 _BENIGN = re.compile("|".join(f"(?:{pattern})" for pattern, _ in BENIGN))
@@ -93,7 +96,7 @@ _MESSAGE_LENGTH = 600
 
 
 def classify_load(remarks: Sequence[str], accepted: bool) -> SimulationError | None:
-    """Error that the remarks while reading a deck stand for; ``accepted`` is whether ngspice took the deck."""
+    """Error that the remarks while reading a deck stand for; ``accepted``: ngspice took the deck."""
     serious = _serious(remarks)
     if accepted and not serious:
         return None
@@ -101,7 +104,7 @@ def classify_load(remarks: Sequence[str], accepted: bool) -> SimulationError | N
 
 
 def classify_run(remarks: Sequence[str], completed: bool) -> SimulationError | None:
-    """Error that the remarks during one analysis stand for; ``completed`` is whether the command came back well."""
+    """Error that the remarks during one analysis stand for; ``completed``: the command came back well."""
     if not completed or any(_FAILED.search(line) for line in remarks):
         kind = _kind(remarks) or SimulationError
         first = [line for line in remarks if kind is SingularMatrix and "singular matrix" in line][:1]
@@ -116,7 +119,7 @@ def classify_run(remarks: Sequence[str], completed: bool) -> SimulationError | N
 def singular_matrix(remarks: Sequence[str]) -> str | None:
     """The remark of a singular matrix that no homotopy solved.
 
-    ngspice then falls back to a pseudo-transient, which always ends and leaves a floating node at an arbitrary
+    ngspice then falls back to a pseudo-transient, which ends and leaves a floating node at an arbitrary
     voltage (10 kV for a capacitor fed by a current source).
     """
     if not any("Transient op finished" in line for line in remarks):

@@ -1,4 +1,4 @@
-"""Worker processes, each with its own libngspice: a crash, a hang or a failed point costs that point alone."""
+"""Worker processes, each with its own libngspice: a crash, hang or failed point costs that point alone."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class _Worker:
     started: bool = False
 
     def end(self) -> None:
-        """Kill the process: it holds nothing worth saving, and inside libngspice it does not hear gentler signals."""
+        """Kill the process: it holds nothing worth saving, and libngspice does not hear gentler signals."""
         self.process.kill()
         self.process.join()
         self.pipe.close()
@@ -102,9 +102,9 @@ class _Plan:
 class Pool:
     """Runs ``fn(simulator, item)`` over items in worker processes.
 
-    ``fn`` is a top-level function (it travels by name); ``simulator.run(deck)`` inside it goes through the cache.
-    Results do not depend on the number of workers. Workers start with the first item and load ngspice with the first
-    cache miss. A script that runs a plan needs the usual ``if __name__ == "__main__":``.
+    ``fn`` is a top-level function (it travels by name); ``simulator.run(deck)`` inside it goes through the
+    cache. Results do not depend on the number of workers. Workers start with the first item and load ngspice
+    with the first cache miss. A script that runs a plan needs the usual ``if __name__ == "__main__":``.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class Pool:
     recycle_after : int
         Simulations after which a worker is replaced, so that memory cannot creep up.
     cache : Path, optional
-        Folder of the result cache (:func:`circuits.ngspice.cache.default_cache_dir`); no cache when not given.
+        Folder of the result cache (:func:`circuits.ngspice.cache.default_cache_dir`); none when not given.
     failures : Path, optional
         Folder where the deck of a failed item is saved, to be replayed with ``ngspice -b``.
 
@@ -202,8 +202,8 @@ class Pool:
     ) -> Iterator[Outcome[Item, Value]]:
         """Outcomes as they come, unordered.
 
-        Items are drawn as workers have room, at most two a worker, so that a long plan streams with flat memory. A
-        failed item has ``error`` set; nothing is raised for it.
+        Items are drawn as workers have room, at most two a worker, so that a long plan streams with flat
+        memory. A failed item has ``error`` set; nothing is raised for it.
         """
         if self._closed:
             raise RuntimeError("this pool is closed")
@@ -245,7 +245,7 @@ class Pool:
             process.start()
         except (OSError, EOFError) as error:
             raise SimulatorCrash(
-                f"worker processes do not start ({error!r}); a script needs 'if __name__ == \"__main__\":' around its plan"
+                f"worker processes do not start ({error!r}); a script needs 'if __name__ == \"__main__\":'"
             ) from error
         theirs.close()
         self._workers.append(_Worker(process, ours, settings, time.monotonic() + START_LIMIT))
@@ -305,7 +305,7 @@ class Pool:
     def _lose(
         self, worker: _Worker, plan: _Plan, error: SimulationError, seconds: float = 0.0
     ) -> Outcome[Any, Any]:
-        """Drop a dead or hung worker: its running item fails with ``error``, a waiting one goes to another worker."""
+        """Drop a dead or hung worker: its running item fails with ``error``, a waiting one is handed on."""
         self._drop(worker)
         index, item = worker.held.popleft()
         plan.again.extend(worker.held)

@@ -1,4 +1,4 @@
-"""One ngspice shared library in this process, through PySpice's binding: load a deck, run it, copy vectors out."""
+"""One ngspice library in this process, through PySpice's binding: load a deck, run it, copy vectors out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COMMAND_LENGTH = 900
 
 _HEALTH_PROBE = ["* health probe", "v1 a 0 dc 1", "r1 a 0 1k", ".end"]
 
-#: PySpice reports each of ngspice's remarks as a logging error; they reach the caller through ``classify_*`` instead.
+#: PySpice logs each of ngspice's remarks as an error; they reach the caller through ``classify_*`` instead.
 _LOGGER = logging.getLogger("circuits.ngspice.binding")
 _LOGGER.setLevel(logging.CRITICAL + 1)
 
@@ -46,8 +46,8 @@ class Session:
     runs : int
         Decks run so far.
     healthy : bool
-        False once the library must not be used any more: it asked to exit, or it refuses every circuit. Then the
-        process has to be replaced.
+        False once the library must not be used any more: it asked to exit, or it refuses every circuit. Then
+        the process has to be replaced.
 
     Raises
     ------
@@ -73,14 +73,15 @@ class Session:
     def run(self, deck: Deck) -> SimulationResult:
         """Run every analysis of ``deck`` and copy its vectors out; the session is left empty again.
 
-        Real vectors come as float64; those of ``ac`` as complex128, with a real ``frequency``. ``noise`` gives
-        ``frequency``, ``onoise_spectrum``, ``inoise_spectrum`` (V/sqrt(Hz), A/sqrt(Hz)) and, with one element each,
-        ``onoise_total`` and ``inoise_total``; ``save`` does not apply to it. A deck without ``save`` keeps everything.
+        Real vectors come as float64; those of ``ac`` as complex128, with a real ``frequency``. ``noise``
+        gives ``frequency``, ``onoise_spectrum``, ``inoise_spectrum`` (V/sqrt(Hz), A/sqrt(Hz)) and, with one
+        element each, ``onoise_total`` and ``inoise_total``; ``save`` does not apply to it. A deck without
+        ``save`` keeps every vector.
 
         Raises
         ------
         SimulationError
-            The subclass that ngspice's words stand for; :class:`Distorted` also when a saved vector does not exist.
+            The subclass that ngspice's words stand for; :class:`Distorted` also for an absent saved vector.
         """
         if not self.healthy:
             raise SimulatorCrash("this session of ngspice is no longer usable")
@@ -126,7 +127,7 @@ class Session:
         """Send one command; False when ngspice returned an error code. Its words are then in ``_remarks``."""
         self._remarks.clear()
         self._printed.clear()
-        return self._binding.execute(command)
+        return bool(self._binding.execute(command))
 
     def _load(self, lines: list[str]) -> None:
         self._remarks.clear()
@@ -137,7 +138,7 @@ class Session:
             raise error
 
     def _choose(self, analysis: str, save: tuple[str, ...]) -> None:
-        """Tell ngspice what to keep of the next analysis; a save list of nodes would refuse every noise vector."""
+        """Tell ngspice what to keep of the next analysis; a list of nodes would refuse every noise vector."""
         self._execute("delete all")
         if not _is_noise(analysis):
             for command in save_commands(save):
@@ -200,7 +201,7 @@ def save_commands(vectors: tuple[str, ...]) -> list[str]:
 
 @contextlib.contextmanager
 def _without_user_files(empty: str) -> Iterator[None]:
-    """Start ngspice with an empty home and working folder: a user's ``.spiceinit`` must not change results."""
+    """Start ngspice with an empty home and working folder: a ``.spiceinit`` must not change results."""
     home = os.environ.get("HOME")
     os.environ["HOME"] = empty
     try:
@@ -216,7 +217,7 @@ def _without_user_files(empty: str) -> Iterator[None]:
 def _bind(path: Path, empty: str, hear: Callable[[str], None], exited: Callable[[], None]) -> Any:
     """PySpice's binding of the library at ``path``; its import (0.1 s) waits until a simulation is needed."""
     try:
-        from PySpice.Spice.NgSpice.Shared import NgSpiceCommandError, NgSpiceShared, ffi
+        from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi
     except ImportError as error:
         raise SimulatorMissing(f"PySpice does not load ({error}); install it: pip install PySpice") from error
 
@@ -226,8 +227,11 @@ def _bind(path: Path, empty: str, hear: Callable[[str], None], exited: Callable[
         LIBRARY_PATH = str(path).replace("{", "{{").replace("}", "}}")  # PySpice formats it
         _logger = _LOGGER
 
-        def send_char(self, message: str, ngspice_id: int) -> int:
-            hear(message if isinstance(message, str) else message.decode("latin-1"))
+        @staticmethod
+        def _send_char(message: Any, ngspice_id: int, binding: Any) -> int:
+            line = ffi.string(message).decode("latin-1")  # ngspice echoes deck bytes, broken ones included
+            hear(line)
+            ffi.from_handle(binding)._stdout.append(line.partition(" ")[2])  # PySpice reads the version there
             return 0
 
         @staticmethod
@@ -236,12 +240,10 @@ def _bind(path: Path, empty: str, hear: Callable[[str], None], exited: Callable[
             return status
 
         def execute(self, command: str) -> bool:
-            """Send a command; PySpice's own errors are raised by any output that contains 'error'."""
+            """Send a command; False when ngspice returned an error code."""
             try:
                 self.exec_command(command)
-            except NgSpiceCommandError:
-                return True
-            except NameError:
+            except NameError:  # what PySpice raises
                 return False
             return True
 

@@ -1,4 +1,4 @@
-"""The worker process: takes items from a pipe, calls the function with a simulator, answers with what became of them."""
+"""The worker process: takes items from a pipe, calls the function with a simulator, answers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class WorkerSettings:
     cache, failures
         Folders of the result cache and of the decks of failed items.
     current
-        File where this worker leaves the deck it is about to run, for the pool to find should the process die.
+        File where this worker leaves the deck it is about to run, for the pool to find if the process dies.
     recycle_after
         Simulations after which the worker asks to be replaced.
     """
@@ -48,7 +48,7 @@ class WorkerSettings:
 
 @dataclass(frozen=True)
 class Started:
-    """The worker is about to do what the time limit is for: start-up, imports and library loading are behind it."""
+    """The time limit starts now: start-up, imports and library loading are behind the worker."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Answer:
 
 
 class WorkerSimulator:
-    """The simulator that a worker hands to the function: cache first, then libngspice, loaded on the first miss."""
+    """The simulator of a worker: the cache first, then libngspice, loaded on the first miss."""
 
     def __init__(self, settings: WorkerSettings, started: Callable[[], None]) -> None:
         self.settings = settings
@@ -134,10 +134,8 @@ def save_deck(folder: Path, digest: str, text: str) -> Path | None:
 
 
 def serve(pipe: Connection, settings: WorkerSettings) -> None:
-    """Run a worker process: it ends when the pipe closes, when it is spent, or when the parent process is gone."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches the whole group; ending workers is the parent's part
+    """Run a worker process: it ends when the pipe closes, when it is spent, or when the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     simulator = WorkerSimulator(settings, started=lambda: pipe.send(Started()))
     code, function = b"", None
@@ -165,7 +163,7 @@ def serve(pipe: Connection, settings: WorkerSettings) -> None:
 
 
 def _failure(failure: Exception, simulator: WorkerSimulator) -> SimulationError:
-    """``failure`` as a typed error with its deck saved; what is not a simulation error keeps its name and place."""
+    """``failure`` as a typed error with its deck saved; other exceptions keep their name and place."""
     if isinstance(failure, SimulationError):
         error = failure
     else:
