@@ -73,6 +73,7 @@ def fit(
     tolerance: float = 1e-12,
     max_evaluations: int = 4000,
     relative_sigma: bool = False,
+    start: Mapping[str, float] | None = None,
     criteria: Criteria | None = None,
 ) -> FitResult:
     """Fit all data sets jointly.
@@ -95,6 +96,9 @@ def fit(
         Limit on residual evaluations; a fit that reaches it is FAILED.
     relative_sigma
         The given sigma are right up to one common factor, which is estimated from the residuals.
+    start
+        Start values by expanded name, where a better guess than that of ``parameters`` is known; names that
+        this fit does not have are passed over.
     criteria
         Limits of the verdict.
 
@@ -114,6 +118,8 @@ def fit(
         relative_sigma=relative_sigma,
         criteria=criteria or Criteria(),
     )
+    if start:
+        problem = problem.start_from(start)
     return problem.solve()
 
 
@@ -185,7 +191,7 @@ class FitProblem:
     def _profile_end(self, result: FitResult, name: str, side: int, goal: float) -> float:
         """One end, by the secant method on the signed root of the deviance, which is close to linear."""
         index = [slot.name for slot in self.layout.slots].index(name)
-        start = self._at(result.values())
+        start = self.start_from(result.values())
         slot = start.layout.slots[index]
         bound = slot.coordinate_bounds[0 if side < 0 else 1]
         if name in result.covariance_names:
@@ -209,10 +215,13 @@ class FitProblem:
             step = _secant(known)
         raise FitError(f"profile of {name}: no end found")
 
-    def _at(self, values: Mapping[str, float]) -> FitProblem:
-        """The same problem, started at other values."""
+    def start_from(self, values: Mapping[str, float]) -> FitProblem:
+        """The same problem, its varied parameters started at these values where they are given."""
         copy = replace(self)
-        slots = tuple(replace(slot, value=values[slot.name]) for slot in self.layout.slots)
+        slots = tuple(
+            replace(slot, value=values.get(slot.name, slot.value)) if slot.vary else slot
+            for slot in self.layout.slots
+        )
         object.__setattr__(copy, "layout", replace(self.layout, slots=slots))
         return copy
 

@@ -123,6 +123,7 @@ class Recipe:
     medians: tuple[str, ...] = ()
     trends: tuple[Trend, ...] = ()
     step: float | None = None
+    relative_sigma: bool = False
     notes: tuple[str, ...] = ()
     conditions: Mapping[str, float | str] = field(default_factory=dict)
     circuit: Mapping[str, str | float] = field(default_factory=dict)
@@ -228,7 +229,7 @@ class _Parser:
             "filter criteria alone holdout accept trend conditions circuit",
             "recipe data response parameters",
         )
-        head = self.keys(table["recipe"], "[recipe]", "kind notes step", "name title")
+        head = self.keys(table["recipe"], "[recipe]", "kind notes step relative_sigma", "name title")
         data = self.keys(table["data"], "[data]", "split group medians", "source")
         kind = self.choice(head.get("kind", "laws"), get_args(Kind), "kind")
         responses = tuple(self.response(r, kind) for r in self.rows(table, "response"))
@@ -251,6 +252,7 @@ class _Parser:
             medians=tuple(data.get("medians", ())),
             trends=tuple(self.trend(t) for t in self.rows(table, "trend")),
             step=head.get("step"),
+            relative_sigma=bool(head.get("relative_sigma")),
             notes=tuple(head.get("notes", ())),
             conditions={k: self.value(v, k) for k, v in table.get("conditions", {}).items()},
             circuit=dict(table.get("circuit", {})),

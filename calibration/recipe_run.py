@@ -28,7 +28,8 @@ from calibration.measured import Campaign, DataSource
 from calibration.recipe import Acceptance, Check, Recipe, RecipeError, Response, load_recipe
 from calibration.recipe_data import Excluded, jitter_from_residuals, prepare, sigma_with_jitter
 
-JITTER_ROUNDS = 8
+JITTER_ROUNDS = 6
+TOLERANCE = 1e-9
 Progress = Callable[[str], None]
 
 
@@ -189,8 +190,13 @@ class _Run:
             sources,
         )
 
-    def solve(self, datasets: Sequence[Dataset], per: Mapping[str, str] | None = None) -> FitResult:
-        """Fit of these data sets with the parameters that their responses use."""
+    def solve(
+        self,
+        datasets: Sequence[Dataset],
+        per: Mapping[str, str] | None = None,
+        start: Mapping[str, float] | None = None,
+    ) -> FitResult:
+        """Fit of these data sets with the parameters that their responses use; ``start`` saves steps."""
         used = {str(dataset.conditions["response"]) for dataset in datasets}
         responses = [response for response in self.recipe.responses if response.column in used]
         return fit(
@@ -199,7 +205,9 @@ class _Run:
             self.parameters(responses, per or {}),
             evaluate_many=self.evaluate_many,
             step=self.recipe.step or EXACT_STEP,
-            relative_sigma=self.recipe.criteria.max_redchi > RELATIVE_NOISE,
+            tolerance=TOLERANCE,
+            relative_sigma=self.recipe.relative_sigma,
+            start=start,
             criteria=self.recipe.criteria,
         )
 
@@ -239,10 +247,10 @@ class _Run:
         for _ in range(JITTER_ROUNDS if moving else 0):
             before = dict(jitter)
             current = tuple(self.with_noise(dataset, result, jitter, moving) for dataset in datasets)
-            result = self.solve(current)
+            result = self.solve(current, start=result.values())
             for column, response in moving.items():
                 jitter[column] = self.estimate(response, result)
-            if all(abs(jitter[c] - before[c]) <= 1e-3 * jitter[c] for c in moving):
+            if all(abs(jitter[c] - before[c]) <= 1e-2 * jitter[c] for c in moving):
                 break
         self.noise = {f"{column} time jitter (s)": value for column, value in jitter.items()}
         return current, result
@@ -308,18 +316,21 @@ class _Run:
         """One value of the condition left out."""
         own = [d for d in datasets if d.conditions[check.leave] == value]
         first = self.recipe.responses[0].column
+        warm = joint.values()
         seen = check.responses if check.kind == "alone" else (first,)
-        alone = self.solve([d for d in own if not seen or d.conditions["response"] in seen])
+        alone = self.solve([d for d in own if not seen or d.conditions["response"] in seen], start=warm)
         expected = alone[self._name(check.parameter, own[0], {})].value
-        judged, note = True, ""
+        doubt = alone.parameters[self._name(check.parameter, own[0], {})].stderr or 0.0
+        judged, note = True, f"expected value known to {doubt / abs(expected):.1%}"
         if check.kind == "alone":
             predicted = joint[self._name(check.parameter, own[0], {})].value
         else:
             left = {id(d) for d in own if not check.responses or d.conditions["response"] in check.responses}
             training = [dataset for dataset in datasets if id(dataset) not in left]
-            trained = self.solve(training, check.per)
+            trained = self.solve(training, check.per, warm)
             predicted, judged = self._predict(check, own[0], training, trained)
-            note = "" if judged else f"extrapolated: no training data at this {check.proportional}"
+            if not judged:
+                note = f"extrapolated: no training data at this {check.proportional}"
         error = predicted / expected - 1.0
         passed = abs(error) <= check.limit if judged else None
         return Metric(check.name, str(value), predicted, expected, error, check.limit, passed, note)
@@ -413,9 +424,6 @@ class _Run:
 
                 found[name] = fit(model, [data], parameters, criteria=Criteria(min_explained=0.0))
         return found
-
-
-RELATIVE_NOISE = 10.0
 
 
 def _full(name: str, group: Condition | None) -> str:

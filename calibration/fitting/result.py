@@ -252,7 +252,8 @@ def _explained(result: FitResult) -> float:
     left, total = 0.0, 0.0
     for fit in result.datasets:
         y = np.log(fit.dataset.y) if fit.dataset.likelihood == "lognormal" else fit.dataset.y
-        total += float(np.sum((y - y.mean()) ** 2))
+        weight = fit.dataset.sigma_array**-2.0
+        total += float(np.sum(weight * (y - np.average(y, weights=weight)) ** 2))
         left += float(np.sum(fit.residual**2))
     return 1.0 - left / total if total > 0 else 1.0
 
