@@ -84,7 +84,7 @@ def waveform_overlay(
     """
     with paper():
         figure = new_figure(height=3.6)
-        top, bottom = _with_residual(figure)
+        top, bottom = with_residual(figure)
         t_factor, t_label = Axis("Time", "s").scale(time)
         factor, label = y.scale(spice, twin)
         top.plot(time / t_factor, spice / factor, color=SPICE, lw=2.2, alpha=0.45, label="SPICE")
@@ -102,7 +102,7 @@ def waveform_overlay(
             )
         top.set(ylabel=label)
         top.set_title(title, pad=12 if events is not None else 6)
-        top.legend(loc="best")
+        legend_above(top, gap=0.06 if events is not None else 0.0)
         peak = float(np.max(np.abs(spice), initial=0.0)) or 1.0
         deviation = 100 * (twin - spice) / peak
         bottom.axhline(0, color=SOFT, lw=0.7)
@@ -138,7 +138,7 @@ def observable_by_corner(
         grids = [values for values, _ in curves.values()]
         comparable = len(grids) > 1 and all(np.array_equal(grids[0], grid) for grid in grids)
         figure = new_figure(height=4.0 if comparable else 3.2)
-        axes, ratios = _with_residual(figure) if comparable else (figure.add_subplot(), None)
+        axes, ratios = with_residual(figure) if comparable else (figure.add_subplot(), None)
         first = next(iter(curves.values()))[1]
         x_factor, x_label = x.scale(*grids)
         y_factor, y_label = y.scale(*(values for _, values in curves.values()))
@@ -252,7 +252,7 @@ def fit_overlay(x: Axis, y: Axis, series: Sequence[FitSeries], *, title: str = "
     """Measured points with the fitted model on top, residuals below, one colour a condition."""
     with paper():
         figure = new_figure(height=4.0)
-        top, bottom = _with_residual(figure)
+        top, bottom = with_residual(figure)
         x_factor, x_label = x.scale(*(one.x for one in series))
         y_factor, y_label = y.scale(*(one.measured for one in series))
         for number, one in enumerate(series):
@@ -282,7 +282,7 @@ def raster(
     """
     with paper():
         figure = new_figure(height=3.6)
-        top, bottom = _with_residual(figure)
+        top, bottom = with_residual(figure)
         factor, label = Axis("Time", "s").scale(np.array([duration]))
         top.plot(times / factor, neurons, "|", color=INK, ms=2.2, mew=0.6, rasterized=True)
         top.set(ylabel="Neuron", ylim=(-0.5, count - 0.5), xlim=(0, duration / factor))
@@ -294,7 +294,14 @@ def raster(
         return figure
 
 
-def _with_residual(figure: Figure) -> tuple[Axes, Axes]:
+def legend_above(axes: Axes, gap: float = 0.0) -> None:
+    """Legend in one line above the upper right corner; ``gap`` is a fraction of the axes' height."""
+    axes.legend(
+        loc="lower right", bbox_to_anchor=(1.0, 1.0 + gap), ncols=4, borderaxespad=0.1, columnspacing=1.2
+    )
+
+
+def with_residual(figure: Figure) -> tuple[Axes, Axes]:
     """Main panel over a low one with the same x axis."""
     grid = figure.add_gridspec(2, 1, height_ratios=(3, 1))
     top = figure.add_subplot(grid[0])

@@ -19,6 +19,7 @@ from spicetwin.report.figures import (
     waveform_overlay,
 )
 from spicetwin.report.schematics import SCHEMATICS, write_schematic
+from spicetwin.report.spike_figures import errors_against_limit, spike_comparison
 from spicetwin.report.style import Axis, save
 
 
@@ -128,3 +129,19 @@ def test_the_picture_in_the_readme_is_the_schematic() -> None:
 def test_a_circuit_without_a_schematic_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="dpi_synapse"):
         write_schematic("nothing", tmp_path / "x.svg")
+
+
+def test_spike_errors_are_percent_of_the_interval_that_ends_there() -> None:
+    time = np.linspace(0.0, 0.4, 100)
+    spikes = np.array([0.1, 0.2, 0.3])
+    twin = spikes + np.array([0.001, -0.002, 0.0])
+    figure = spike_comparison(time, time, time, spikes, twin[:2], Axis("I", "A"))
+    np.testing.assert_allclose(drawn(figure.axes[1].lines[1]), [1.0, -2.0], atol=1e-9)
+    assert "SPICE 3 spikes, twin 2" in figure.axes[1].get_title("right")
+
+
+def test_a_case_beyond_its_limit_stands_out() -> None:
+    figure = errors_against_limit({"a": 0.5, "b": 1.5}, 1.0, Axis("error", "%"))
+    inside, beyond = (bar.get_facecolor() for bar in figure.axes[0].patches)
+    assert inside != beyond
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["a", "b"]
