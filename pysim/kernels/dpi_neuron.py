@@ -55,11 +55,9 @@ def _present(p: FloatArray, s: int, i: int, x: float, since: float, end: float, 
 
 
 @njit(cache=True, error_model="numpy")
-def _slope(
-    code: int,
+def _input(
     q: FloatArray,
     i: int,
-    grid: FloatArray,
     p: FloatArray,
     inhibitory: BoolArray,
     i_dc: float,
@@ -69,8 +67,8 @@ def _slope(
     since: FloatArray,
     end: FloatArray,
     t: float,
-    y: float,
-) -> float:
+) -> tuple[float, float]:
+    """Input and shunt current at time t."""
     i_in = i_dc
     shunt = ahp * math.exp(-(t - last) / q[11, i]) if ahp > 0.0 else 0.0
     for s in range(p.shape[1]):
@@ -79,6 +77,14 @@ def _slope(
             shunt += current
         else:
             i_in += current
+    return i_in, shunt
+
+
+@njit(cache=True, error_model="numpy")
+def _slope(
+    code: int, q: FloatArray, i: int, grid: FloatArray, current: tuple[float, float], y: float
+) -> float:
+    i_in, shunt = current
     y = min(max(y, -600.0), q[4, i] + 0.5)
     drive = i_in / (1.0 + math.exp(q[3, i] * y)) - shunt + _feedback(code, q, i, grid, y)
     slope: float = (drive / q[1, i] - 1.0 + q[7, i] * math.exp(-y)) / q[0, i]
@@ -105,31 +111,19 @@ def _trial(
     h: float,
 ) -> tuple[float, float]:
     """One step of length h with the slopes in ``k``: new y, error estimate; k[6] is the slope at the end."""
+    current = (0.0, 0.0)
     for stage in range(1, 6):
         increment = 0.0
         for j in range(stage):
             increment += _A[stage, j] * k[j]
-        k[stage] = _slope(
-            code,
-            q,
-            i,
-            grid,
-            p,
-            inhibitory,
-            i_dc,
-            ahp,
-            last,
-            x,
-            since,
-            end,
-            t + _C[stage] * h,
-            y + h * increment,
-        )
+        current = _input(q, i, p, inhibitory, i_dc, ahp, last, x, since, end, t + _C[stage] * h)
+        k[stage] = _slope(code, q, i, grid, current, y + h * increment)
     total = 0.0
     for j in range(6):
         total += _B[j] * k[j]
     new = y + h * total
-    k[6] = _slope(code, q, i, grid, p, inhibitory, i_dc, ahp, last, x, since, end, t + h, new)
+    # The last stage lies at the end of the step too: the same input.
+    k[6] = _slope(code, q, i, grid, current, new)
     error = 0.0
     for j in range(7):
         error += _E[j] * k[j]
@@ -207,6 +201,7 @@ def advance_all(
         ahp, before, hold = adaptation[i], last[i], held[i]
         k = np.empty(7)
         slopes = np.empty(7)
+        stale = True
         while t < until and n < buffer.shape[1]:
             boundary = _events(p, i, times, first, stop, x, since, end, t, until)
             if t < hold:
@@ -215,7 +210,10 @@ def advance_all(
             room = boundary - t
             clipped = h >= room
             trial = room if clipped else h
-            k[0] = _slope(code, q, i, grid, p, inhibitory, i_in[i], ahp, before, x, since, end, t, y)
+            if stale:
+                now = _input(q, i, p, inhibitory, i_in[i], ahp, before, x, since, end, t)
+                k[0] = _slope(code, q, i, grid, now, y)
+                stale = False
             new, error = _trial(
                 code, q, i, grid, p, inhibitory, i_in[i], ahp, before, x, since, end, t, y, k, trial
             )
@@ -235,6 +233,8 @@ def advance_all(
             if new < q[4, i]:
                 t = boundary if clipped else t + trial
                 y = new
+                k[0] = k[6]
+                stale = clipped
                 continue
             low, high = 0.0, trial
             guess = trial * (q[4, i] - y) / (new - y)
@@ -252,6 +252,7 @@ def advance_all(
                 guess = better if inside else 0.5 * (low + high)
             t += guess
             y = q[5, i]
+            stale = True
             hold = t + q[6, i]
             ahp = ahp * math.exp(-(t - before) / q[11, i]) + q[12, i]
             before = t

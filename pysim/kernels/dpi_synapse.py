@@ -30,7 +30,7 @@ def pulse(x: float, dt: float, tau: float, i_gain: float, r: float, m: float) ->
             soft = max(level, 0.0) + math.log1p(math.exp(-abs(level)))
             step = (p + soft - total) / (1.0 + math.exp(v + a * p - soft))
             p = min(max(p - step, 1e-3 * p), total)
-            if abs(step) <= 1e-14 * p:
+            if abs(step) <= 1e-9 * p:
                 break
     return x * math.exp((r * p - total) / m)
 
@@ -38,10 +38,10 @@ def pulse(x: float, dt: float, tau: float, i_gain: float, r: float, m: float) ->
 @njit(cache=True, error_model="numpy")
 def decay(x: float, dt: float, tau: float, k: float, floor: float) -> float:
     """State after a time ``dt`` without a pulse."""
-    e = -dt / (k * tau)
+    e = math.exp(-dt / (k * tau))
     if k == 1.0:
-        return floor * -math.expm1(e) + x * math.exp(e)
-    rest: float = (floor ** (1 / k) * -math.expm1(e) + x ** (1 / k) * math.exp(e)) ** k
+        return floor * (1.0 - e) + x * e
+    rest: float = (floor ** (1 / k) * (1.0 - e) + x ** (1 / k) * e) ** k
     return rest
 
 

@@ -71,7 +71,8 @@ def pulse(
         soft = np.maximum(level, 0.0) + np.log1p(np.exp(-np.abs(level)))
         step = (p + soft - total) / (1.0 + np.exp(v + a * p - soft))
         p = np.where(active, np.clip(p - step, 1e-3 * p, total), p)
-        active &= np.abs(step) > 1e-14 * p
+        # Quadratic convergence: the error left after this step is of the order of its square.
+        active &= np.abs(step) > 1e-9 * p
         if not active.any():
             break
     return np.asarray(x * np.exp((r * p - total) / m))
@@ -82,8 +83,8 @@ def decay(x: ArrayLike, dt: ArrayLike, tau: ArrayLike, kappa: ArrayLike, i_floor
     x, dt, tau, k, floor = (
         np.asarray(q, dtype=np.float64) for q in np.broadcast_arrays(x, dt, tau, kappa, i_floor)
     )
-    e = -dt / (k * tau)
-    return np.asarray((floor ** (1 / k) * -np.expm1(e) + x ** (1 / k) * np.exp(e)) ** k)
+    e = np.exp(-dt / (k * tau))
+    return np.asarray((floor ** (1 / k) * (1.0 - e) + x ** (1 / k) * e) ** k)
 
 
 def output(x: ArrayLike, i_spec: ArrayLike) -> FloatArray:
