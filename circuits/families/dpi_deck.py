@@ -12,7 +12,11 @@ from circuits.testbench import Conditions
 BOLTZMANN_OVER_CHARGE = 8.617333262e-5  # V/K, CODATA 2018
 
 #: Rise and fall time of input spikes (s).
-EDGE = 10e-9
+EDGE = 100e-9
+
+#: Largest time step of any deck (s). ngspice merges breakpoints closer than 5e-5 of the largest step and then
+#: steps over whole spikes without a word: EDGE must stay above that. It also gives up below 1e-11 of it.
+LARGEST_STEP = 1e-3
 
 #: kappa used only to choose how long to simulate; no observable depends on it.
 ROUGH_KAPPA = 0.72
@@ -29,6 +33,15 @@ def supply_voltage(process: Process, conditions: Conditions) -> float:
 def rough_tau(capacitance: float, leak: float, temperature: float) -> float:
     """C U_T / (kappa I_tau) in seconds, for choosing time steps."""
     return capacitance * BOLTZMANN_OVER_CHARGE * temperature / (ROUGH_KAPPA * leak)
+
+
+def merged_spikes(times: Sequence[float], width: float) -> int:
+    """Number of separate pulses of :func:`spike_source`, for checking that all of them were simulated."""
+    count, end = 0, -1.0
+    for time in times:
+        count += time > end + EDGE
+        end = time + width + EDGE
+    return count
 
 
 def spike_source(times: Sequence[float], width: float, voltage: float) -> str:

@@ -16,6 +16,7 @@ from circuits.deck import DEFAULT_OPTIONS, Deck, FloatArray, SimulationResult, W
 from circuits.families.dpi import DpiNeuron
 from circuits.families.dpi_deck import (
     BOLTZMANN_OVER_CHARGE,
+    LARGEST_STEP,
     LEAD,
     dpi_lines,
     level_source,
@@ -101,7 +102,7 @@ class NeuronBench(Testbench):
         self, process: Process, conditions: Conditions, levels: Sequence[tuple[float, float]], stop: float
     ) -> Deck:
         """Deck with a piecewise-linear input current until ``stop``."""
-        step = min(self.tau_estimate(conditions) / self.resolution, stop / 100)
+        step = min(self.tau_estimate(conditions) / self.resolution, stop / 100, LARGEST_STEP)
         source = level_source(levels, "input current")
         return self.neuron_deck(process, conditions, source, f"tran {step!r} {stop!r} 0 {step!r}")
 

@@ -18,8 +18,10 @@ from circuits.families.dpi import DpiSynapse
 from circuits.families.dpi_deck import (
     BOLTZMANN_OVER_CHARGE,
     EDGE,
+    LARGEST_STEP,
     LEAD,
     dpi_lines,
+    merged_spikes,
     rough_tau,
     spike_source,
     supply_voltage,
@@ -45,10 +47,7 @@ from circuits.testbench import Conditions, Observable, Testbench
 #: gmin puts gmin * V_DS across the junctions of the state node: 1e-15 S is 1 % of a 100 fA leak current.
 SYNAPSE_OPTIONS: Mapping[str, str] = {**DEFAULT_OPTIONS, "gmin": "1e-18", "trtol": "1"}
 
-#: ngspice's smallest step is 1e-11 of the largest (s); a spike's edge needs 0.1 ps on foundry cards.
-LARGEST_STEP = 5e-3
-
-_SAVE = ("xdut.vsyn", "xdut.pulse", "vout#branch", "vdd#branch", "vddb#branch")
+_SAVE = ("spk", "xdut.vsyn", "xdut.pulse", "vout#branch", "vdd#branch", "vddb#branch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +88,24 @@ class SynapseBench(Testbench):
             options=SYNAPSE_OPTIONS,
             temperature=conditions.temperature,
         )
+
+    def simulated(
+        self,
+        result: SimulationResult,
+        process: Process,
+        conditions: Conditions,
+        times: tuple[float, ...],
+        width: float,
+    ) -> Waveforms:
+        """Waveforms of :meth:`spike_deck`, once every input spike is found in them."""
+        waves = result.analyses[0]
+        seen = crossings(waves["time"], waves["spk"], supply_voltage(process, conditions) / 2, "rise").size
+        expected = merged_spikes(times, width)
+        if seen != expected:
+            raise MeasureFailed(
+                f"the simulator stepped over input spikes: {seen} of {expected} are in the waveform"
+            )
+        return waves
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,10 +155,10 @@ class SynapseDecay(SynapseBench):
 
     def measure(self, result: SimulationResult, process: Process, conditions: Conditions) -> dict[str, float]:
         """Fit the decay after the last pulse and integrate the supply current."""
-        waves = result.analyses[0]
+        times = self.times(process, conditions)
+        waves = self.simulated(result, process, conditions, times, self.t_spike)
         t, current, v_syn = waves["time"], output_current(waves), waves["xdut.vsyn"]
         supply = supply_voltage(process, conditions)
-        times = self.times(process, conditions)
         t_pulse = pulse_width(t, waves["xdut.pulse"], supply / 2)
         over = times[-1] + 1.2 * t_pulse
         i_floor = at(t, current, 0.5 * LEAD)
@@ -240,7 +257,7 @@ class SynapseTrain(SynapseBench):
 
     def measure(self, result: SimulationResult, process: Process, conditions: Conditions) -> dict[str, float]:
         """Average over the last whole periods."""
-        waves = result.analyses[0]
+        waves = self.simulated(result, process, conditions, self.times(conditions), self.t_spike)
         t, current = waves["time"], output_current(waves)
         supply = supply_voltage(process, conditions)
         stop = float(t[-1])
@@ -287,7 +304,7 @@ class SynapsePair(SynapseBench):
 
     def measure(self, result: SimulationResult, process: Process, conditions: Conditions) -> dict[str, float]:
         """Compare the current after the last pulse with the sum of two single responses."""
-        waves = result.analyses[0]
+        waves = self.simulated(result, process, conditions, self.times(conditions), self.t_spike)
         t, current = waves["time"], output_current(waves)
         supply = supply_voltage(process, conditions)
         single, first, second = self.times(conditions)
@@ -338,15 +355,15 @@ class SynapseResponse(SynapseBench):
 
     def traces(self, result: SimulationResult, process: Process, conditions: Conditions) -> SynapseTraces:
         """Waveforms on the simulator's own time points."""
-        waves = result.analyses[0]
+        waves = self.simulated(result, process, conditions, self.spike_times, self.t_spike)
         state = supply_voltage(process, conditions) - waves["xdut.vsyn"]
         return SynapseTraces(waves["time"], output_current(waves), state)
 
     def measure(self, result: SimulationResult, process: Process, conditions: Conditions) -> dict[str, float]:
         """Totals of the run."""
-        t, current = result.analyses[0]["time"], output_current(result.analyses[0])
-        charge = integral(t, current, float(t[0]), float(t[-1]))
-        return {"i_mean": charge / float(t[-1]), "i_peak": float(current.max()), "charge": charge}
+        traces = self.traces(result, process, conditions)
+        charge = integral(traces.t, traces.i_syn, float(traces.t[0]), float(traces.t[-1]))
+        return {"i_mean": charge / float(traces.t[-1]), "i_peak": float(traces.i_syn.max()), "charge": charge}
 
 
 def output_current(waves: Waveforms) -> FloatArray:
