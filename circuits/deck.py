@@ -32,7 +32,7 @@ class Deck:
     title : str
         First line of the deck.
     lines : tuple of str
-        Element, subcircuit, model and ``.param`` lines (no ``.control``, analysis, ``.options`` or ``.end`` line).
+        Element, subcircuit, model and ``.param`` lines, one an entry; no ``.control``, analysis or ``.end``.
     analyses : tuple of str
         ngspice analysis commands (``"tran 1u 10m 0 50u"``, ``"dc vin 0 1 0.1"``, ``"op"``, ``"noise ..."``).
     save : tuple of str
@@ -57,10 +57,14 @@ class Deck:
         return [f"* {self.title}", f".options {options}", f".temp {celsius:.9g}", *self.lines, ".end"]
 
     def text(self) -> str:
-        """Replayable deck for ``ngspice -b``: the same circuit with a ``.control`` block that runs the analyses."""
+        """Replayable deck for ``ngspice -b``: the same circuit and a ``.control`` block that runs the analyses."""
         *circuit, end = self.circuit_lines()
         saves = [f"save {' '.join(self.save)}"] if self.save else []
-        control = [".control", "set num_threads=1", *saves, *self.analyses, "setplot", ".endc"]
+        runs: list[str] = []
+        for analysis in self.analyses:
+            noise = analysis.lower().startswith("noise")  # a list of nodes would refuse every noise vector
+            runs += ["delete all", analysis, *saves] if noise else [analysis]
+        control = [".control", "set num_threads=1", *saves, *runs, "setplot", ".endc"]
         return "\n".join([*circuit, *control, end]) + "\n"
 
     def digest(self) -> str:
@@ -71,7 +75,11 @@ class Deck:
 
 @dataclass(frozen=True)
 class Waveforms:
-    """Vectors of one analysis: ``waves["time"]``, ``waves["vsyn"]``; all of equal length, SI units."""
+    """Vectors of one analysis: ``waves["time"]``, ``waves["vsyn"]``; all of equal length, SI units.
+
+    An ``ac`` analysis gives complex128 over a real ``frequency``; a ``noise`` analysis has its totals
+    (``onoise_total``, ``inoise_total``) as vectors of one element beside the spectra.
+    """
 
     analysis: str
     vectors: Mapping[str, FloatArray]
@@ -86,7 +94,7 @@ class Waveforms:
 
 @dataclass(frozen=True)
 class SimulationResult:
-    """Waveforms of every analysis of a deck, in order, with the simulator's log and its own solve time (s)."""
+    """Waveforms of every analysis of a deck, in order, the simulator's remarks, its own solve time (s)."""
 
     analyses: tuple[Waveforms, ...]
     log: str

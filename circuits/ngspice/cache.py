@@ -52,6 +52,7 @@ class ResultCache:
     """
 
     def __init__(self, folder: Path, simulator: str) -> None:
+        """Touch nothing yet."""
         self.folder = folder
         self.problem: str | None = None
         self._simulator = simulator

@@ -11,6 +11,7 @@ class SimulationError(RuntimeError):
     reason = "failed"
 
     def __init__(self, message: str, deck: Path | None = None) -> None:
+        """Hold ngspice's message and, once it is saved, the deck."""
         super().__init__(message)
         self.message = message
         self.deck = deck

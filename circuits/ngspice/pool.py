@@ -139,6 +139,7 @@ class Pool:
         cache: Path | None = None,
         failures: Path | None = None,
     ) -> None:
+        """Find the library; no worker starts yet."""
         if jobs is not None and jobs < 1:
             raise ValueError(f"jobs = {jobs} is out of bounds; accepted: 1 or more")
         if not timeout > 0 or recycle_after < 1:

@@ -56,6 +56,7 @@ class Session:
     """
 
     def __init__(self, library: Path | None = None) -> None:
+        """Load the library (0.1 s with PySpice) and set it to one thread."""
         self.healthy = True
         self.runs = 0
         self._remarks: list[str] = []

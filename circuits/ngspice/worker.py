@@ -69,6 +69,7 @@ class WorkerSimulator:
     """The simulator of a worker: the cache first, then libngspice, loaded on the first miss."""
 
     def __init__(self, settings: WorkerSettings, started: Callable[[], None]) -> None:
+        """Load nothing yet; ``started`` is called when the library has been."""
         self.settings = settings
         self._started = started
         self._cache = ResultCache(settings.cache, settings.simulator) if settings.cache else None
