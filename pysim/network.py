@@ -241,6 +241,34 @@ class Network:
         error = self._error(problem.part(probes), probes, _joined(kept), result, tolerance, backend)
         return NetworkResult(result, error, state.steps.reshape(shape))
 
+    def membrane(
+        self, times: FloatArray, *, tolerance: float = TOLERANCE, backend: Backend = "numba"
+    ) -> FloatArray:
+        """Membrane current (A) at ascending ``times`` (s), shape (chips, neurons, len(times)); feed-forward
+        only.
+
+        Raises
+        ------
+        ModelError
+            For recurrent networks or times that do not ascend from zero.
+        """
+        at = np.asarray(times, dtype=np.float64)
+        if np.isfinite(self.window) or (np.diff(at, prepend=0.0) < 0).any():
+            raise ModelError("membrane traces need a feed-forward network and ascending times >= 0")
+        problem = self.problem()
+        state = State.rest(problem)
+        row, time = self._external()
+        gain = problem.neuron[2]
+        traces = np.empty((at.size, self.size))
+        low = 0
+        for k, end in enumerate(at):
+            high = int(np.searchsorted(time, end))
+            trains = Trains.from_events(row[low:high], time[low:high], self._rows)
+            integrate(problem, state, trains, float(end), tolerance=tolerance, backend=backend)
+            traces[k] = gain * np.exp(state.y)
+            low = high
+        return np.ascontiguousarray(traces.T).reshape(*self.neuron.shape, at.size)
+
     def _error(
         self,
         problem: Problem,

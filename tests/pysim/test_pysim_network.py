@@ -88,6 +88,24 @@ def test_a_coarse_tolerance_is_reported_as_a_larger_error() -> None:
     assert network.run(0.4, tolerance=1e-3).error.spike_shift > 10 * network.run(0.4).error.spike_shift
 
 
+def test_membrane_trace_meets_the_threshold_at_the_spikes_and_the_reset_after_them() -> None:
+    network = Network(NEURON, (drive(),))
+    spikes = network.run(0.4, tolerance=1e-9).spikes
+    chip, neuron = np.unravel_index(int(spikes.counts().argmax()), SHAPE)
+    first = spikes.of(int(chip), int(neuron))[0]
+    trace = network.membrane(np.array([0.0, first - 1e-7, first + 1e-6]), tolerance=1e-9)[chip, neuron]
+    reset, threshold = (NEURON.array(n)[chip, neuron] for n in ("i_reset", "i_threshold"))
+    assert trace[0] == pytest.approx(reset)
+    assert trace[1] == pytest.approx(threshold, rel=1e-3)
+    assert trace[1] < threshold
+    assert trace[2] == pytest.approx(reset)
+
+
+def test_membrane_traces_of_recurrent_networks_are_refused() -> None:
+    with pytest.raises(ModelError, match="feed-forward"):
+        Network(NEURON, (recurrent(),)).membrane(np.array([0.1]))
+
+
 def test_statistics_of_a_known_train() -> None:
     spikes = Spikes(np.array([0, 0, 0, 3]), np.array([0.1, 0.2, 0.4, 0.5]), (2, 2), 2.0)
     np.testing.assert_array_equal(spikes.counts(), [[3, 0], [0, 1]])
