@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,9 @@ def plot_fit(result: FitResult, panels: Sequence[Panel], title: str) -> Figure:
             _residuals(grid[1, column], panel, mine, labels)
         handles, names = grid[0, 0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside right center", frameon=False)
-        figure.suptitle(f"{title}: {result.verdict}, reduced χ² = {result.redchi:.2f}", fontsize=9)
+        width = 32 * len(panels) + 22
+        heading = f"{title}: {result.verdict}, reduced χ² = {result.redchi:.2f}"
+        figure.suptitle(textwrap.fill(heading, width), fontsize=9)
     return figure
 
 

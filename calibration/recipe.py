@@ -38,8 +38,9 @@ class Filter:
 class Response:
     """A measured column and the law that predicts it.
 
-    ``inputs`` maps the law's inputs to columns or conditions. ``sigma`` is the noise at rest; with
-    ``time_jitter`` the instant of a sample is uncertain too, by a spread estimated from the residuals.
+    ``inputs`` maps the law's inputs to columns or conditions. ``sigma`` is the noise at rest (relative for
+    ``lognormal``, where ``sigma_absolute`` in the unit of the column adds to it). With ``time_jitter`` the
+    instant of a sample is uncertain too, by a spread estimated from the residuals.
     """
 
     column: str
@@ -47,6 +48,7 @@ class Response:
     likelihood: Likelihood
     inputs: Mapping[str, str]
     sigma: float | None = None
+    sigma_absolute: float = 0.0
     time_jitter: bool = False
 
 
@@ -296,7 +298,9 @@ class _Parser:
 
     def response(self, raw: Any, kind: str) -> Response:
         """A ``[[response]]``."""
-        table = self.keys(raw, "[[response]]", "law sigma time_jitter inputs", "column likelihood")
+        table = self.keys(
+            raw, "[[response]]", "law sigma sigma_absolute time_jitter inputs", "column likelihood"
+        )
         likelihood = self.choice(table["likelihood"], get_args(Likelihood), "likelihood")
         inputs = dict(table.get("inputs", {}))
         name = table.get("law", "")
@@ -317,6 +321,7 @@ class _Parser:
             likelihood,  # type: ignore[arg-type]
             inputs,
             sigma,
+            self.value(table.get("sigma_absolute", 0.0), "sigma_absolute"),
             bool(table.get("time_jitter")),
         )
 

@@ -11,6 +11,8 @@ from calibration.fitting.dataset import Condition, Dataset, FloatArray
 from calibration.measured import Campaign, Measured
 from calibration.recipe import Filter, Recipe, RecipeError, Response
 
+SMALLEST = 1e-300
+
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
@@ -94,9 +96,10 @@ def _dataset(recipe: Recipe, response: Response, trace: str, measured: Measured)
         censored = y <= floor
         y = np.maximum(y, floor)
     x = {name: _input(name, source, measured, conditions) for name, source in _sources(recipe, response)}
-    return Dataset(
-        f"{trace}.{response.column}", x, y, response.sigma, response.likelihood, censored, conditions
-    )
+    sigma: FloatArray | float | None = response.sigma
+    if response.sigma_absolute > 0 and response.likelihood == "lognormal":
+        sigma = np.hypot(response.sigma or 0.0, response.sigma_absolute / np.maximum(y, SMALLEST))
+    return Dataset(f"{trace}.{response.column}", x, y, sigma, response.likelihood, censored, conditions)
 
 
 def _sources(recipe: Recipe, response: Response) -> list[tuple[str, str]]:
