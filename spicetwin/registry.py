@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from spicetwin.boundary import InputError
 
@@ -22,11 +22,13 @@ def find_circuit(name: str) -> type[Circuit]:
     return _find("circuit", name, circuits())
 
 
-def find_testbench(name: str) -> type[Testbench]:
-    """Testbench class by registry name; :class:`InputError` lists what there is."""
+def new_testbench(name: str) -> Testbench:
+    """Testbench with its default circuit by registry name; :class:`InputError` lists what there is."""
     from circuits.families import testbenches
 
-    return _find("testbench", name, testbenches())
+    # Every registered testbench has a default circuit, which the base class alone cannot promise.
+    make = cast("Callable[[], Testbench]", _find("testbench", name, testbenches()))
+    return make()
 
 
 def _find(kind: str, name: str, known: Mapping[str, T]) -> T:
