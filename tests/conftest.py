@@ -28,9 +28,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if missing and config.getoption("--ngspice") == "required":
         raise pytest.UsageError("libngspice is not installed, and --ngspice required was given")
     for item in items:
-        if "slow" in item.keywords and not config.getoption("--slow"):
+        if item.get_closest_marker("slow") and not config.getoption("--slow"):
             item.add_marker(pytest.mark.skip(reason="slow validation: run with --slow (make validate)"))
-        uses_ngspice = "ngspice" in item.keywords or "pool" in getattr(item, "fixturenames", ())
+        uses_ngspice = item.get_closest_marker("ngspice") or "pool" in getattr(item, "fixturenames", ())
         if uses_ngspice and missing:
             item.add_marker(pytest.mark.skip(reason="libngspice is not installed"))
 
