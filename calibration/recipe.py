@@ -32,6 +32,7 @@ class Filter:
     below: float | None = None
     above: float | None = None
     per_square: bool = False
+    unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +295,10 @@ class _Parser:
         limits = {k: self.value(table[k], k) for k in ("below", "above") if k in table}
         if not limits or not str(table["reason"]).strip():
             raise self.fail("a filter needs below or above, and a reason", "reason")
-        return Filter(table["column"], table["reason"], per_square=bool(table.get("per_square")), **limits)
+        written = next(table[k] for k in limits)
+        unit = quantity(written)[1] if isinstance(written, str) else None
+        per_square = bool(table.get("per_square"))
+        return Filter(table["column"], table["reason"], per_square=per_square, unit=unit, **limits)
 
     def response(self, raw: Any, kind: str) -> Response:
         """A ``[[response]]``."""
