@@ -128,10 +128,12 @@ def second_worker() -> list[dict[str, Any]]:
             gains.append(alone / shared)
             machine.append(machine_gain())
     gain, possible = statistics.median(gains), statistics.median(machine)
+    met = (
+        True if gain >= 1.8 else None if possible < 1.9 else False
+    )  # a busy machine has no second core to give
     return [
-        row("two workers over one", gain, "x", ">= 1.8", gain >= 1.8),
+        row("two workers over one", gain, "x", ">= 1.8", met),
         row("two bare processes over one, in the same minute", possible, "x", "", None),
-        row("two workers over one, best pair", max(gains), "x", ">= 1.8", max(gains) >= 1.8),
     ]
 
 
