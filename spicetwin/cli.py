@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from spicetwin.boundary import DONE, ending
+from spicetwin.boundary import DONE, INTERRUPTED, ending
 from spicetwin.mounting import Mounted, lazy_group
 
 COMMANDS = (
@@ -127,6 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, (SystemExit, GeneratorExit)):
             raise
         return _end(error, settings)
+    if result == INTERRUPTED:  # typer turns Ctrl-C into this exit code
+        return _end(KeyboardInterrupt(), settings)
     return result if isinstance(result, int) else DONE
 
 

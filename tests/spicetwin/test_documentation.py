@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -24,3 +25,19 @@ def test_every_link_to_a_file_resolves(page: Path) -> None:
 def test_every_command_shown_exists(page: Path) -> None:
     shown = set(re.findall(r"^\s*\$ spicetwin ([a-z]+)", page.read_text(), flags=re.MULTILINE))
     assert shown <= {mounted.name for mounted in COMMANDS}
+
+
+def shown_commands() -> list[str]:
+    """Every command line of the documentation, without the comment behind it."""
+    lines = "\n".join(page.read_text() for page in PAGES).replace("\\\n", " ")
+    return sorted(set(re.findall(r"^\s*\$ spicetwin ([^#\n]+)", lines, flags=re.MULTILINE)))
+
+
+@pytest.mark.parametrize("line", shown_commands())
+def test_every_command_line_shown_is_accepted_as_written(line: str) -> None:
+    name, *arguments = shlex.split(line)
+    command = next(mounted for mounted in COMMANDS if mounted.name == name).load()
+    # Parsing alone refuses unknown options, missing arguments and values of the wrong type.
+    while hasattr(command, "commands"):
+        command = command.commands[arguments.pop(0)]
+    command.make_context(name, arguments)
