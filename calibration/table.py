@@ -182,7 +182,10 @@ def load(path: Path | str) -> CalibrationTable:
     path = Path(path)
     try:
         document = json.loads(
-            path.read_text(encoding="utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
+            path.read_text(encoding="utf-8"),
+            object_pairs_hook=_unique,
+            parse_constant=_no_constant,
+            parse_float=_finite,
         )
     except OSError as error:
         raise TableError(f"{path}: cannot be read: {error.strerror}") from error
@@ -216,6 +219,11 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(k for i, (k, _) in enumerate(pairs) if k in dict(pairs[:i]))
         raise ValueError(f"key {twice!r} appears twice")
     return out
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _no_constant(text)
 
 
 def _no_constant(text: str) -> float:

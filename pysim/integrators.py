@@ -6,7 +6,7 @@ by them, by the Dormand-Prince 5(4) pair. No step crosses an event (spike arriva
 refractory time), so every step sees a smooth right-hand side, and there is no time grid. A threshold
 crossing is located by Newton on the step length, with the same fifth-order formula; a crossing and return
 inside one step is found by the maximum of the cubic through its ends. :func:`advance` is the
-NumPy definition, vectorised over neurons; :mod:`pysim.kernels.dpi_neuron` is its compiled twin.
+NumPy definition, vectorised over neurons; :mod:`pysim.kernels.dpi` is its compiled twin.
 """
 
 from __future__ import annotations
@@ -179,9 +179,9 @@ def integrate(
     stop = np.ascontiguousarray(trains.offsets[1:][problem.row])
     if backend == "numpy":
         return advance(problem, state, trains.times, first, stop, until, tolerance)
-    from pysim.kernels import dpi_neuron
+    from pysim.kernels import dpi
 
-    kernel: Callable[..., None] = dpi_neuron.advance_all
+    kernel: Callable[..., None] = dpi.advance_all
     n = state.t.size
     found_index: list[IntArray] = []
     found_time: list[FloatArray] = []

@@ -227,10 +227,10 @@ class DpiSynapse:
                 raise ModelError("spike times must be ascending numbers (+inf pads the end)")
         t = np.broadcast_to(t, (*self.shape, t.shape[-1]))
         if backend == "numba":
-            from pysim.kernels import dpi_synapse
+            from pysim.kernels import dpi
 
             flat = np.ascontiguousarray(t.reshape(math.prod(self.shape), t.shape[-1]))
-            return dpi_synapse.run(self.parameters(), flat, at).reshape(*self.shape, at.size)
+            return dpi.run_synapses(self.parameters(), flat, at).reshape(*self.shape, at.size)
         return output(self._sampled(t, at), self.array("i_spec")[..., None])
 
     def _sampled(self, t: FloatArray, at: FloatArray) -> FloatArray:

@@ -119,6 +119,8 @@ def test_reformatting_without_a_change_of_content_is_no_edit(tmp_path: Path) -> 
         (b"\xff\xfe", "not UTF-8"),
         (b'{"a": 1, "a": 2}', "appears twice"),
         (b'{"a": NaN}', "NaN"),
+        (b'{"a": 1e999}', "1e999"),
+        (b'{"a": ' * 100_000, "broken.json"),
         (b"{}", "schema_version is None; accepted: 1.0.0"),
         (b'{"schema_version": 1}', "schema_version is 1; accepted"),
         (b'{"schema_version": "0.9.0"}', "unknown; accepted: 1.0.0"),
