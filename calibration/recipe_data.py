@@ -50,10 +50,9 @@ def prepare(recipe: Recipe, campaign: Campaign) -> tuple[tuple[Dataset, ...], tu
 def _apply(rule: Filter, measured: Measured) -> Measured:
     """Leave out the rows that the filter names."""
     values = np.array(_column(measured, rule.column))
-    if rule.unit not in (None, measured.units[rule.column]):
-        raise RecipeError(
-            f"filter of {rule.column}: limit in {rule.unit}, but {measured.name} has {measured.units[rule.column]}"
-        )
+    unit = measured.units[rule.column]
+    if rule.unit not in (None, unit):
+        raise RecipeError(f"filter of {rule.column}: limit in {rule.unit}, but {measured.name} has {unit}")
     if rule.per_square:
         values = values * measured.number("l") / measured.number("w")
     mask = np.zeros(values.shape, dtype=np.bool_)
