@@ -1,54 +1,58 @@
-"""Progress of many points on stderr: done, failed, cached, time left."""
+"""Progress of a plan on stderr: points done, failed, cached, and the time that remains."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+import time
+from types import TracebackType
+from typing import Self
 
 
-class PointProgress:
-    """Display that :func:`circuits.characterise.characterise` tells after every point."""
+class PlanProgress:
+    """A :class:`circuits.characterise.Progress` drawn with rich; silent where stderr is no terminal."""
 
-    def __init__(self, display: Progress, task: TaskID) -> None:
-        """Show counts in ``task`` of ``display``."""
-        self._display = display
-        self._task = task
+    def __init__(self, title: str) -> None:
+        """Prepare a bar with ``title``; it shows inside the ``with`` block."""
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[notes]}"),
+            console=console,
+            disable=not console.is_terminal,
+            auto_refresh=False,
+        )
+        self._task = self._bar.add_task(title, total=None, notes="")
+        self._shown = 0.0
+
+    def __enter__(self) -> Self:
+        """Start drawing."""
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the last state on the screen."""
+        self._bar.stop()
 
     def update(self, done: int, failed: int, cached: int, total: int, eta: float | None) -> None:
-        """Show the counts; ``eta`` in seconds, ``None`` while unknown."""
-        left = "" if eta is None else f"{duration(eta)} left"
-        self._display.update(
-            self._task, completed=done, total=total, counts=f"{failed} failed, {cached} cached", left=left
-        )
+        """Show the counts, at most ten times a second."""
+        now = time.monotonic()
+        if now - self._shown < 0.1 and done < total:
+            return
+        self._shown = now
+        notes = f"{failed} failed, {cached} cached{remaining(eta)}"
+        self._bar.update(self._task, completed=done, total=total, notes=notes, refresh=True)
 
 
-@contextmanager
-def point_progress(title: str) -> Iterator[PointProgress]:
-    """Bar on stderr while the block runs; a terminal sees it move, a log only its last state."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    shown = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[counts]}"),
-        TextColumn("{task.fields[left]}"),
-    )
-    with Progress(*shown, console=Console(stderr=True)) as display:
-        task = display.add_task(title, total=None, counts="", left="")
-        yield PointProgress(display, task)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as ``42 s``, ``3 min 05 s`` or ``2 h 10 min``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+def remaining(eta: float | None) -> str:
+    """``, 1:05 left``; empty when the time is unknown."""
+    if eta is None:
+        return ""
+    minutes, seconds = divmod(round(eta), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f", {hours}:{minutes:02}:{seconds:02} left" if hours else f", {minutes}:{seconds:02} left"

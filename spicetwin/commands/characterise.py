@@ -54,7 +54,7 @@ def characterise_command(
     from circuits.characterise import characterise
     from circuits.ngspice.cache import default_cache_dir
     from circuits.ngspice.pool import Pool
-    from spicetwin.progress import point_progress
+    from spicetwin.progress import PlanProgress
 
     plan = build_plan(
         testbench,
@@ -71,7 +71,7 @@ def characterise_command(
     failures = output.with_name(f"{output.stem}-failures")
     with (
         Pool(jobs, timeout=timeout, cache=folder, failures=failures) as pool,
-        point_progress(testbench) as progress,
+        PlanProgress(testbench) as progress,
     ):
         result = characterise(plan, output, pool, progress=progress, resume=resume)
     _report(plan, result, as_json)

@@ -11,7 +11,7 @@ import pytest
 from circuits.characterisation import Characterisation
 from spicetwin.cli import main
 from spicetwin.commands.characterise import build_plan
-from spicetwin.progress import duration, point_progress
+from spicetwin.progress import PlanProgress, remaining
 
 SWEEP = ["characterise", "fet_id_vg", "--no-cache", "--jobs", "1"]
 
@@ -105,14 +105,24 @@ def test_output_in_a_folder_that_is_not_there_is_refused(
     assert "does not exist" in capsys.readouterr().err
 
 
-def test_progress_shows_counts_and_time_left(capsys: pytest.CaptureFixture[str]) -> None:
-    with point_progress("decay") as progress:
+def test_progress_of_a_terminal_shows_counts_and_time_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    with PlanProgress("decay") as progress:
         progress.update(3, 1, 2, 10, 65.0)
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert all(part in shown.err for part in ("decay", "3/10", "1 failed", "2 cached", "1 min 05 s left"))
+    assert all(part in shown.err for part in ("decay", "3/10", "1 failed", "2 cached", "1:05 left"))
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59.6, "1 min 00 s"), (7800, "2 h 10 min")])
-def test_duration_reads_well(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+def test_progress_of_a_log_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    with PlanProgress("decay") as progress:
+        progress.update(10, 0, 0, 10, 0.0)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(None, ""), (59.6, ", 1:00 left"), (7800, ", 2:10:00 left")])
+def test_time_left_reads_well(seconds: float | None, text: str) -> None:
+    assert remaining(seconds) == text
