@@ -100,10 +100,10 @@ def run_synapses(q: FloatArray, spikes: FloatArray, times: FloatArray) -> FloatA
 
 
 @njit(cache=True, error_model="numpy")
-def _feedback(code: int, q: FloatArray, i: int, grid: FloatArray, y: float) -> float:
+def _feedback(code: int, q: FloatArray, i: int, grid: FloatArray, y: float, ey: float) -> float:
     current: float = 0.0
     if code == 1:
-        s = (q[2, i] * math.exp(y) - q[9, i]) / q[10, i]
+        s = (q[2, i] * ey - q[9, i]) / q[10, i]
         e = math.exp(-abs(s))
         current = q[8, i] * (1.0 / (1.0 + e) if s >= 0 else e / (1.0 + e))
     elif code == 2:
@@ -159,8 +159,11 @@ def _slope(
 ) -> float:
     i_in, shunt = current
     y = min(max(y, -600.0), q[4, i] + 0.5)
-    drive = i_in / (1.0 + math.exp(q[3, i] * y)) - shunt + _feedback(code, q, i, grid, y)
-    slope: float = (drive / q[1, i] - 1.0 + q[7, i] * math.exp(-y)) / q[0, i]
+    # One exponential serves all terms where the slope ratio is 1.
+    e = math.exp(y)
+    u = e if q[3, i] == 1.0 else math.exp(q[3, i] * y)
+    drive = i_in / (1.0 + u) - shunt + _feedback(code, q, i, grid, y, e)
+    slope: float = (drive / q[1, i] - 1.0 + q[7, i] / e) / q[0, i]
     return slope
 
 
