@@ -75,7 +75,8 @@ def plot_fit(result: FitResult, panels: Sequence[Panel], title: str) -> Figure:
             _overlay(grid[0, column], panel, mine, labels)
             _residuals(grid[1, column], panel, mine, labels)
         handles, names = grid[0, 0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside right center", frameon=False)
+        if len(names) > 1:
+            figure.legend(handles, names, loc="outside right center", frameon=False)
         width = 32 * len(panels) + 22
         heading = f"{title}: {result.verdict}, reduced χ² = {result.redchi:.2f}"
         figure.suptitle(textwrap.fill(heading, width), fontsize=9)

@@ -17,7 +17,8 @@ LABELS = {
     "v_syn": "synapse voltage V_syn",
     "counts": "counts per interval",
     "i_d": "drain current",
-    "i_out": "output current",
+    "i_syn": "synapse output current",
+    "v_state": "state voltage",
 }
 MOST_CURVES = 8
 
@@ -36,7 +37,7 @@ def panels(recipe: Recipe) -> list[Panel]:
             Panel(
                 response.column,
                 x,
-                LABELS.get(x, x),
+                LABELS.get(x, x) if recipe.kind == "laws" else "time",
                 x_unit,
                 LABELS.get(response.column, response.column),
                 y_unit,

@@ -114,6 +114,11 @@ def fit_in_the_loop(
     with Pool(jobs) as pool:
         model = trace_model(recipe, pool)
         campaign = virtual_trace(recipe, model) if data is None else data
+        # A start that cannot be simulated says why here; inside the fit it would be a point without value.
+        start = {name: rule.value for name, rule in recipe.override(overrides or {}).parameters.items()}
+        known = {name: value for name, value in start.items() if value is not None}
+        for response in recipe.responses:
+            model.trace(known, response.column, campaign[0]["time"])
         simulate: EvaluateMany = model.evaluate_many
         return run_recipe(recipe, campaign, overrides, evaluate_many=simulate, progress=progress)
 

@@ -258,3 +258,16 @@ def test_result_and_figure_are_written(decays: RecipeResult, tmp_path: Path) -> 
     plot_recipe(decays, tmp_path / "fit.png")
     assert (tmp_path / "fit.png").read_bytes().startswith(b"\x89PNG")
     assert [path.name for path in tmp_path.iterdir()] == ["fit.png"]
+
+
+def test_ekv_recipe_finds_kappa_and_specific_current_of_the_virtual_transistors() -> None:
+    result = run_recipe("fet_ekv_ihp", read_virtual("ihp_sg13g2_idvg"))
+    found = {
+        (median.where["polarity"], round(float(median.where["temperature"])), median.parameter): median.median
+        for median in result.medians
+    }
+    assert found["n", 300, "kappa"] == pytest.approx(0.764, rel=0.01)
+    assert found["p", 300, "kappa"] == pytest.approx(0.752, rel=0.01)
+    for polarity, slope in (("n", -0.00023), ("p", -0.00019)):
+        trend = result.trends[f"kappa, polarity {polarity}"]
+        assert trend["coefficient"].value * trend["value_ref"].value == pytest.approx(slope, abs=1e-4)
