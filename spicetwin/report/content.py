@@ -85,7 +85,7 @@ def observables_table(
         array = result.observable(name)
         values = _chosen(array, at or {}, keep=(by,)).values
         unit = array.attrs.get("units", "")
-        shown = (engineering(float(v), unit) if np.isfinite(v) else "failed" for v in values)
+        shown = (engineering(float(v), unit, digits=4) if np.isfinite(v) else "failed" for v in values)
         rows.append((name, *shown, array.attrs.get("long_name", "")))
     labels = tuple(str(value) for value in result.dataset[by].values)
     title = caption or f"Observables of {result.dataset.attrs['testbench']}"

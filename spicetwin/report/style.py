@@ -104,6 +104,7 @@ def paper() -> Iterator[None]:
         "axes.spines.right": False,
         "axes.prop_cycle": cycler(color=CYCLE),
         "axes.axisbelow": True,
+        "axes.formatter.useoffset": False,
         "grid.color": RULE,
         "grid.linewidth": 0.5,
         "lines.linewidth": 1.3,

@@ -96,7 +96,7 @@ def test_figure_has_units_and_a_line_for_each_corner(result: Characterisation) -
 def test_observables_table_has_a_column_for_each_corner(result: Characterisation) -> None:
     table = observables_table(result, at={"temperature": 350.0, "i_tau": 1e-10})
     assert table.columns == ("Observable", "tt", "ss", "Definition")
-    assert table.rows == (("tau", "1.16608 ms", "failed", "decay time"),)
+    assert table.rows == (("tau", "1.166 ms", "failed", "decay time"),)
 
 
 def test_failures_are_listed_with_place_and_reason(result: Characterisation) -> None:
