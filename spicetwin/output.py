@@ -26,8 +26,8 @@ def columns(rows: Sequence[Sequence[str]], gap: int = 2) -> str:
 
 
 def engineering(value: float, unit: str, digits: int = 6) -> str:
-    """Value with an SI prefix: ``5e-12, "A"`` gives ``5 pA``; dimensionless and odd units get none."""
-    if unit in ("", "1", "K", "ln") or value == 0 or not abs(value) < float("inf"):
+    """Value with an SI prefix: ``5e-12, "A"`` gives ``5 pA``; pure numbers, kelvin and quotients get none."""
+    if not unit.isalpha() or unit in ("K", "ln") or value == 0 or not abs(value) < float("inf"):
         return f"{value:.{digits}g} {unit if unit != '1' else ''}".rstrip()
     prefixes = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"))
     small = ((1e-9, "n"), (1e-12, "p"), (1e-15, "f"), (1e-18, "a"))

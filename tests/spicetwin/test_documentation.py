@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,18 @@ def test_every_command_line_shown_is_accepted_as_written(line: str) -> None:
     while hasattr(command, "commands"):
         command = command.commands[arguments.pop(0)]
     command.make_context(name, arguments)
+
+
+def test_the_report_example_runs_as_written(tmp_path: Path) -> None:
+    match = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "report.md").read_text(), flags=re.DOTALL)
+    assert match is not None
+    done = subprocess.run(
+        [sys.executable, "-c", match[1]],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / done.stdout.strip()).is_file()

@@ -62,6 +62,20 @@ def test_a_name_given_twice_is_refused() -> None:
         parse_assignments(["a=1", "a=2"])
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0.74, "1", "0.74"),
+        (300.15, "K", "300.15 K"),
+        (2e-3, "1/K", "0.002 1/K"),
+        (5e-12, "A", "5 pA"),
+        (0.0, "A", "0 A"),
+    ],
+)
+def test_only_plain_units_take_a_prefix(value: float, unit: str, text: str) -> None:
+    assert engineering(value, unit) == text
+
+
 @given(st.floats(1e-17, 1e11))
 def test_engineering_notation_reads_back(value: float) -> None:
     number, _, unit = engineering(value, "A").partition(" ")
