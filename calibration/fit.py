@@ -170,51 +170,6 @@ class FitProblem:
                 result = cautious
         return result
 
-    def profile(self, result: FitResult, name: str, level: float = 0.95) -> tuple[float, float]:
-        """Profile-likelihood interval: where refitting all others raises the deviance by the quantile.
-
-        An end that a bound cuts off is that bound.
-
-        Raises
-        ------
-        FitError
-            For an unknown or fixed parameter, or when a refit fails.
-        """
-        parameter = result[name]
-        if not parameter.vary:
-            raise FitError(f"{name} was held fixed: it has no interval")
-        goal = result.quantile(level) * (math.sqrt(result.redchi) if result.scaled else 1.0)
-        low = self._profile_end(result, name, -1, goal)
-        high = self._profile_end(result, name, +1, goal)
-        return low, high
-
-    def _profile_end(self, result: FitResult, name: str, side: int, goal: float) -> float:
-        """One end, by the secant method on the signed root of the deviance, which is close to linear."""
-        index = [slot.name for slot in self.layout.slots].index(name)
-        start = self.start_from(result.values())
-        slot = start.layout.slots[index]
-        bound = slot.coordinate_bounds[0 if side < 0 else 1]
-        if name in result.covariance_names:
-            place = result.covariance_names.index(name)
-            step = goal * math.sqrt(
-                result.covariance[place, place] / (result.redchi if result.scaled else 1.0)
-            )
-        else:
-            step = 0.1
-        known: list[tuple[float, float]] = [(0.0, -goal)]
-        for _ in range(30):
-            coordinate = slot.coordinate + side * step
-            if side * (coordinate - bound) >= 0:
-                coordinate, step = bound, abs(bound - slot.coordinate)
-            root = start._root_deviance(index, slot.natural(coordinate), result.deviance)
-            known.append((step, root - goal))
-            if abs(root - goal) < 1e-4 * goal:
-                return slot.natural(coordinate)
-            if coordinate == bound and root < goal:
-                return slot.natural(bound)
-            step = _secant(known)
-        raise FitError(f"profile of {name}: no end found")
-
     def start_from(self, values: Mapping[str, float]) -> FitProblem:
         """The same problem, its varied parameters started at these values where they are given."""
         copy = replace(self)
@@ -225,24 +180,33 @@ class FitProblem:
         object.__setattr__(copy, "layout", replace(self.layout, slots=slots))
         return copy
 
-    def _root_deviance(self, index: int, value: float, best: float) -> float:
-        """Root of the deviance above its minimum with one parameter held at ``value``."""
-        slots = list(self.layout.slots)
-        slots[index] = replace(slots[index], value=value, vary=False)
-        held = replace(self)
-        object.__setattr__(held, "layout", replace(self.layout, slots=tuple(slots)))
-        if not held.free:
-            predictions = held.predict([slot.value for slot in slots])
-            deviance = sum(
-                float(np.sum(scores(d, _present(p, d)).residual ** 2))
-                for d, p in zip(self.datasets, predictions, strict=True)
-            )
-        else:
-            solved = held.solve()
-            if solved.verdict == "FAILED" and not math.isfinite(solved.deviance):
-                raise FitError(f"profile of {slots[index].name}: refit failed: {'; '.join(solved.reasons)}")
-            deviance = solved.deviance
-        return math.sqrt(max(deviance - best, 0.0))
+    def hold(self, name: str, value: float) -> FitProblem:
+        """The same problem with one number held fixed.
+
+        Raises
+        ------
+        FitError
+            If nothing is left to vary.
+        """
+        copy = replace(self)
+        slots = tuple(
+            replace(slot, value=value, vary=False) if slot.name == name else slot
+            for slot in self.layout.slots
+        )
+        object.__setattr__(copy, "layout", replace(self.layout, slots=slots))
+        if not copy.free:
+            raise FitError(f"{name} is the only parameter that varies")
+        return copy
+
+    def deviance(self, values: Mapping[str, float]) -> float:
+        """Deviance at these natural values, by expanded name; infinite where the model fails."""
+        total = 0.0
+        found = self.predict([values[slot.name] for slot in self.layout.slots])
+        for dataset, prediction in zip(self.datasets, found, strict=True):
+            if prediction is None:
+                return math.inf
+            total += float(np.sum(scores(dataset, prediction).residual ** 2))
+        return total
 
     def predict(self, values: Sequence[float]) -> list[FloatArray | None]:
         """Predictions of every data set at natural values of all slots; ``None`` where the model failed."""
@@ -268,13 +232,6 @@ class FitProblem:
             return None
 
 
-def _present(prediction: FloatArray | None, dataset: Dataset) -> FloatArray:
-    """A prediction that must exist."""
-    if prediction is None:
-        raise FitError(f"the model has no value for {dataset.name}")
-    return prediction
-
-
 def _checked(prediction: FloatArray | None, dataset: Dataset) -> FloatArray | None:
     """Prediction as an array of the right shape; ``None`` if it is not finite."""
     if prediction is None:
@@ -285,19 +242,6 @@ def _checked(prediction: FloatArray | None, dataset: Dataset) -> FloatArray | No
             f"{dataset.name}: the model returned shape {array.shape}, the data have {dataset.y.shape}"
         )
     return array if np.all(np.isfinite(array)) else None
-
-
-def _secant(known: Sequence[tuple[float, float]]) -> float:
-    """Next step towards the zero: inside the bracket, or outward by at most a factor of 3."""
-    below = max((k for k in known if k[1] < 0), key=lambda k: k[0])
-    above = min((k for k in known if k[1] >= 0), key=lambda k: k[0], default=None)
-    if above is None:
-        first, last = known[-2], known[-1]
-        rise = (last[1] - first[1]) / (last[0] - first[0])
-        guess = last[0] - last[1] / rise if rise > 0 else math.inf
-        return min(max(guess, 1.1 * last[0]), 3.0 * last[0])
-    share = -below[1] / (above[1] - below[1])
-    return below[0] + (above[0] - below[0]) * min(max(share, 0.05), 0.95)
 
 
 class _Solver:

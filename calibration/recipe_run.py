@@ -16,6 +16,7 @@ from calibration.fit import (
     EvaluateMany,
     FitError,
     FitParameter,
+    FitProblem,
     FitResult,
     fit,
     law_model,
@@ -25,6 +26,7 @@ from calibration.fitting.dataset import Condition, FloatArray
 from calibration.fitting.result import Criteria
 from calibration.laws import get_law
 from calibration.measured import Campaign, DataSource
+from calibration.profile import profile_interval
 from calibration.recipe import Acceptance, Check, Recipe, RecipeError, Response, load_recipe
 from calibration.recipe_data import Excluded, jitter_from_residuals, prepare, sigma_with_jitter
 
@@ -74,6 +76,7 @@ class RecipeResult:
     noise: Mapping[str, float]
     excluded: tuple[Excluded, ...]
     sources: tuple[DataSource, ...]
+    profiles: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def verdict(self) -> str:
@@ -103,6 +106,7 @@ class RecipeResult:
             "medians": [dataclasses.asdict(median) for median in self.medians],
             "trends": {name: trend.summary() for name, trend in self.trends.items()},
             "noise": dict(self.noise),
+            "profiles": {name: list(ends) for name, ends in self.profiles.items()},
             "rows": sum(fitted.n_points for fitted in self.fits.values()),
             "censored": self.n_censored,
             "excluded": [dataclasses.asdict(item) for item in self.excluded],
@@ -120,6 +124,7 @@ def run_recipe(
     data: Campaign | None = None,
     overrides: Mapping[str, float] | None = None,
     *,
+    profile: Sequence[str] = (),
     evaluate_many: EvaluateMany | None = None,
     progress: Progress | None = None,
 ) -> RecipeResult:
@@ -134,6 +139,8 @@ def run_recipe(
         originals are absent (``sources`` then says kind "virtual").
     overrides
         See :meth:`calibration.recipe.Recipe.override`.
+    profile
+        Parameters (expanded names) of a joint fit whose profile-likelihood intervals are wanted.
     evaluate_many
         Predictions by simulation, for recipes of kind ``in_the_loop``.
     progress
@@ -152,7 +159,7 @@ def run_recipe(
         from measurements.load import load
 
         data = load(chosen.source)
-    return _Run(chosen, data, evaluate_many, progress or (lambda _: None)).run()
+    return _Run(chosen, data, evaluate_many, progress or (lambda _: None), tuple(profile)).run()
 
 
 @dataclass
@@ -163,14 +170,20 @@ class _Run:
     data: Campaign
     evaluate_many: EvaluateMany | None
     progress: Progress
+    profile: tuple[str, ...] = ()
     noise: dict[str, float] = field(default_factory=dict)
 
     def run(self) -> RecipeResult:
         """Fit, check, summarise."""
         datasets, excluded = prepare(self.recipe, self.data)
-        fits, metrics = {}, []
+        fits: dict[str, FitResult] = {}
+        metrics: list[Metric] = []
+        profiles: dict[str, tuple[float, float]] = {}
+        if self.profile and self.recipe.group != "joint":
+            raise RecipeError(f"{self.recipe.name}: profile intervals are for joint fits")
         if self.recipe.group == "joint":
             datasets, fits["joint"] = self.joint(datasets)
+            profiles = self.profiles(datasets, fits["joint"])
             for check in self.recipe.checks:
                 metrics += self.check(check, datasets, fits["joint"])
         else:
@@ -188,7 +201,16 @@ class _Run:
             self.noise,
             excluded,
             sources,
+            profiles,
         )
+
+    def profiles(self, datasets: Sequence[Dataset], joint: FitResult) -> dict[str, tuple[float, float]]:
+        """Profile intervals of the parameters asked for."""
+        found = {}
+        for name in self.profile:
+            self.progress(f"profile of {name}")
+            found[name] = profile_interval(self.problem(datasets), joint, name)
+        return found
 
     def solve(
         self,
@@ -197,17 +219,20 @@ class _Run:
         start: Mapping[str, float] | None = None,
     ) -> FitResult:
         """Fit of these data sets with the parameters that their responses use; ``start`` saves steps."""
+        return self.problem(datasets, per).start_from(start or {}).solve()
+
+    def problem(self, datasets: Sequence[Dataset], per: Mapping[str, str] | None = None) -> FitProblem:
+        """The fit of these data sets, set up."""
         used = {str(dataset.conditions["response"]) for dataset in datasets}
         responses = [response for response in self.recipe.responses if response.column in used]
-        return fit(
+        return FitProblem(
             None if self.evaluate_many else self.model,
-            datasets,
+            tuple(datasets),
             self.parameters(responses, per or {}),
             evaluate_many=self.evaluate_many,
             step=self.recipe.step or EXACT_STEP,
             tolerance=TOLERANCE,
             relative_sigma=self.recipe.relative_sigma,
-            start=start,
             criteria=self.recipe.criteria,
         )
 

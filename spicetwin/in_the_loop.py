@@ -99,6 +99,7 @@ def fit_in_the_loop(
     data: Campaign | None = None,
     overrides: Mapping[str, float] | None = None,
     *,
+    profile: Sequence[str] = (),
     jobs: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> RecipeResult:
@@ -120,7 +121,9 @@ def fit_in_the_loop(
         for response in recipe.responses:
             model.trace(known, response.column, campaign[0]["time"])
         simulate: EvaluateMany = model.evaluate_many
-        return run_recipe(recipe, campaign, overrides, evaluate_many=simulate, progress=progress)
+        return run_recipe(
+            recipe, campaign, overrides, profile=profile, evaluate_many=simulate, progress=progress
+        )
 
 
 def trace_model(recipe: Recipe, pool: Pool) -> TraceModel:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from calibration.laws.law import (
@@ -94,6 +96,13 @@ def increment(t_pulse: Values, i_weight: Values, i_tau: Values, i_gain: Values, 
     )
 
 
+@lru_cache(maxsize=1)
+def _quadrature() -> tuple[FloatArray, FloatArray]:
+    """Gauss-Legendre nodes and weights on 0 to 1."""
+    nodes, weights = np.polynomial.legendre.leggauss(QUADRATURE)
+    return 0.5 * (nodes + 1.0), 0.5 * weights
+
+
 def counts(
     time: Values,
     interval: Values,
@@ -111,14 +120,13 @@ def counts(
     The current follows the ramp of V_syn; its integral has no elementary form for kappa < 1 and is taken by
     Gauss-Legendre quadrature (1e-9 for intervals up to 30 time constants).
     """
-    nodes, weights = np.polynomial.legendre.leggauss(QUADRATURE)
-    share = 0.5 * (nodes + 1.0)
+    share, weights = _quadrature()
     span = np.asarray(interval, dtype=np.float64)[..., None]
     moments = np.asarray(time, dtype=np.float64)[..., None] + span * share
     u_t = np.asarray(thermal_voltage(temperature))[..., None]
     v_syn = v_rest - u_t * relaxed_log((v_rest - v_start) / u_t, slope * moments / u_t)
     current = np.exp(kappa * (v_ref - v_syn) / u_t)
-    mean = 0.5 * np.sum(weights * current, axis=-1)
+    mean = np.sum(weights * current, axis=-1)
     return np.asarray((rate * mean + background) * interval, dtype=np.float64)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -86,6 +87,14 @@ class Law:
     params: Mapping[str, LawParam]
     equation: str
     source: str
+
+    def __post_init__(self) -> None:
+        """Refuse a law whose function takes other names than its inputs and parameters."""
+        taken = set(inspect.signature(self.function).parameters)
+        declared = {*self.inputs, *self.params}
+        if taken != declared:
+            odd = ", ".join(sorted(taken ^ declared))
+            raise ValueError(f"law {self.id}: function and declaration differ in {odd}")
 
     def __call__(self, inputs: Mapping[str, ArrayLike], params: Mapping[str, float]) -> FloatArray:
         """Evaluate; a missing or unknown name is an error that lists the known ones.

@@ -28,6 +28,10 @@ def fit_command(
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Result as JSON.")] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Figure: .png, .pdf or .svg.")] = None,
+    profile: Annotated[
+        list[str] | None,
+        typer.Option("--profile", metavar="NAME", help="Profile-likelihood interval; repeatable."),
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", help="Simulator processes; default all cores.")
     ] = None,
@@ -40,7 +44,7 @@ def fit_command(
     if plot is not None and plot.suffix.lower() not in (".png", ".pdf", ".svg"):
         raise InputError(f"--plot {plot}: accepted endings are .png, .pdf, .svg")
     chosen = load_recipe(recipe)
-    result = _run(chosen, data, _assignments(assignments or []), jobs)
+    result = _run(chosen, data, _assignments(assignments or []), profile or [], jobs)
     if output is not None:
         write_text(output, json.dumps(result.to_dict(), indent=1, allow_nan=False) + "\n")
     if plot is not None:
@@ -70,17 +74,21 @@ def _assignments(texts: list[str]) -> dict[str, float]:
 
 
 def _run(
-    recipe: Recipe, paths: list[Path] | None, overrides: dict[str, float], jobs: int | None
+    recipe: Recipe,
+    paths: list[Path] | None,
+    overrides: dict[str, float],
+    profile: list[str],
+    jobs: int | None,
 ) -> RecipeResult:
     """Run the recipe, with a simulator pool where its model is a circuit."""
     from calibration.recipe_run import run_recipe
 
     campaign = _campaign(recipe, paths)
     if recipe.kind == "laws":
-        return run_recipe(recipe, campaign, overrides, progress=_progress)
+        return run_recipe(recipe, campaign, overrides, profile=profile, progress=_progress)
     from spicetwin.in_the_loop import fit_in_the_loop
 
-    return fit_in_the_loop(recipe, campaign, overrides, jobs=jobs, progress=_progress)
+    return fit_in_the_loop(recipe, campaign, overrides, profile=profile, jobs=jobs, progress=_progress)
 
 
 def _campaign(recipe: Recipe, paths: list[Path] | None) -> Campaign | None:
@@ -116,6 +124,8 @@ def describe(result: RecipeResult) -> list[str]:
     else:
         counts = ", ".join(f"{number} {state}" for state, number in summary["fits"].items() if number)
         lines.append(f"{len(result.fits)} fits: {counts}")
+    for name, (low, high) in summary["profiles"].items():
+        lines.append(f"profile of {name}: 95 % [{low:.5g}, {high:.5g}]")
     for median in summary["medians"]:
         where = ", ".join(_condition(*pair) for pair in median["where"].items())
         lines.append(

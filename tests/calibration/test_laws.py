@@ -341,3 +341,28 @@ def test_laws_load_neither_scipy_nor_lmfit() -> None:
     code = f"import sys, calibration.laws; print([m for m in {heavy} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_a_law_must_declare_what_its_function_takes() -> None:
+    line = get_law("line")
+    with pytest.raises(ValueError, match="law odd: function and declaration differ in x"):
+        Law("odd", line.function, {}, "1", line.params, "", "")
+
+
+def test_laws_of_installed_packages_are_found_and_may_not_replace_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = get_law("line")
+
+    class Point:
+        def __init__(self, name: str) -> None:
+            self.name, self.value = name, "package:LAW"
+
+        def load(self) -> Law:
+            return line
+
+    monkeypatch.setattr("calibration.laws.entry_points", lambda group: [Point("their_line")])
+    assert get_law("their_line") is line
+    monkeypatch.setattr("calibration.laws.entry_points", lambda group: [Point("dpi_tau")])
+    with pytest.raises(UnknownLaw, match="existing law"):
+        laws()

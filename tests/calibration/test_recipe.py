@@ -252,6 +252,13 @@ def test_fet_recipe_on_silicon_agrees_with_the_medians_of_the_data_sheet(mirror:
     assert result.n_censored > 0
 
 
+def test_profile_interval_on_demand_is_close_to_that_of_the_covariance() -> None:
+    result = run_recipe(parse_recipe(TEXT, "decay.toml"), campaign(), profile=["tau[10]"])
+    low, high = result.fits["joint"].interval("tau[10]")
+    assert result.profiles["tau[10]"] == pytest.approx((low, high), rel=2e-3)
+    assert result.summary()["profiles"]["tau[10]"][0] < 5e-3
+
+
 def test_result_and_figure_are_written(decays: RecipeResult, tmp_path: Path) -> None:
     text = json.dumps(decays.to_dict(), allow_nan=False)
     assert json.loads(text)["results"]["joint"]["datasets"][0]["prediction"]
