@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from calibration.fit import FitError, FitProblem, FitResult
+from calibration.fit import FitError, FitProblem, FitResult, solve
 
 STEPS = 30
 ACCURACY = 1e-4
@@ -63,7 +63,7 @@ def _root_deviance(start: FitProblem, result: FitResult, name: str, value: float
     if len(start.free) == 1:
         deviance = start.deviance({**result.values(), name: value})
     else:
-        deviance = start.hold(name, value).solve().deviance
+        deviance = solve(start.hold(name, value)).deviance
     if not math.isfinite(deviance):
         raise FitError(f"profile of {name}: the model has no value at {value:.4g}")
     return math.sqrt(max(deviance - result.deviance, 0.0))

@@ -21,6 +21,7 @@ from calibration.fit import (
     fit,
     law_model,
     law_parameters,
+    solve,
 )
 from calibration.fitting.dataset import Condition, FloatArray
 from calibration.fitting.result import Criteria
@@ -219,7 +220,7 @@ class _Run:
         start: Mapping[str, float] | None = None,
     ) -> FitResult:
         """Fit of these data sets with the parameters that their responses use; ``start`` saves steps."""
-        return self.problem(datasets, per).start_from(start or {}).solve()
+        return solve(self.problem(datasets, per).start_from(start or {}))
 
     def problem(self, datasets: Sequence[Dataset], per: Mapping[str, str] | None = None) -> FitProblem:
         """The fit of these data sets, set up."""

@@ -23,6 +23,7 @@ from calibration.fit import (
     fit,
     law_model,
     law_parameters,
+    solve,
 )
 from calibration.laws import get_law
 from calibration.profile import profile_interval
@@ -190,7 +191,7 @@ def test_profile_interval_of_a_line_equals_the_covariance_interval() -> None:
     problem = FitProblem(
         line, (Dataset("d", {"x": x}, y, 0.1),), {"slope": FitParameter(1.0), "offset": FitParameter(0.0)}
     )
-    result = problem.solve()
+    result = solve(problem)
     assert profile_interval(problem, result, "slope") == pytest.approx(result.interval("slope"), rel=1e-3)
 
 
@@ -198,7 +199,7 @@ def test_profile_interval_of_a_poisson_mean_is_asymmetric() -> None:
     data = Dataset("n", {"x": np.zeros(3)}, np.array([1.0, 0.0, 1.0]), likelihood="poisson")
     parameters = {"slope": FitParameter(0.0, vary=False), "offset": FitParameter(1.0, bounds=(1e-6, 1e3))}
     problem = FitProblem(line, (data,), parameters)
-    result = problem.solve()
+    result = solve(problem)
     low, high = profile_interval(problem, result, "offset")
     assert 0 < low < 2 / 3 < high
     assert high - 2 / 3 > 1.5 * (2 / 3 - low)
