@@ -98,7 +98,7 @@ def _campaign(recipe: Recipe, paths: list[Path] | None) -> Campaign | None:
     from calibration.readers import read
     from measurements.registry import get_source
 
-    if paths[0].suffix.lower() == ".toml":
+    if paths[0].suffix.lower() == ".toml" or recipe.kind == "in_the_loop":
         return read(paths)
     return read(paths, get_source(recipe.source).reader or None)
 
