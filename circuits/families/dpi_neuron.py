@@ -259,9 +259,9 @@ class NeuronAdaptation(NeuronRate):
 class NeuronRheobase(NeuronBench):
     """Static balance of the membrane with the spike mechanism out of reach: I_mem against input current.
 
-    The deck raises the comparator current far above the sweep: the membrane settles at every input. The neuron
-    leaves its resting state where the static current reaches FEEDBACK_LEVEL of the dut's ``i_threshold``: there
-    the comparator's output leaves the supply and the positive feedback opens.
+    The deck raises the comparator current far above the sweep, so that the membrane settles at every input.
+    The neuron leaves its resting state where the static current reaches FEEDBACK_LEVEL of ``i_threshold``:
+    there the comparator's output leaves the supply and the positive feedback opens.
     """
 
     name: ClassVar[str] = "dpi_neuron_rheobase"
