@@ -45,8 +45,9 @@ NEURON_OPTIONS: Mapping[str, str] = {**DEFAULT_OPTIONS, "gmin": "1e-18", "trtol"
 #: Lead on the output spike at which the threshold is read; later the probe shows displacement current (s).
 BEFORE = 1e-6
 
-#: Fraction of i_threshold at which the resting state ends, chosen from dc sweeps through the fold at default sizes:
-#: 0.945 to 0.975 on generic130 and gf180 (tt at 27, ff at -20 degrees C); elsewhere the sweep did not converge.
+#: Fraction of i_threshold at which the resting state ends, chosen from dc sweeps through the fold at default
+#: sizes: 0.945 to 0.975 on generic130 and gf180 (tt at 27, ff at -20 degrees C). Sweeps of sky130 and at 85
+#: degrees C gave no clean fold.
 FEEDBACK_LEVEL = 0.95
 
 _SAVE = ("spk", "xdut.vmem", "xdut.vahp", "vimem#branch", "viahp#branch", "vdd#branch", "vddb#branch")
