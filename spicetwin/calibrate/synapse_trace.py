@@ -1,0 +1,81 @@
+"""Transistor-level output current of the DPI synapse for given input spikes, sampled for a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from circuits.deck import Simulator
+from circuits.families.dpi_deck import LEAD, rough_tau
+from circuits.families.dpi_synapse import SynapseResponse
+from circuits.measure import pulse_width
+from circuits.process import get_process
+from circuits.testbench import Conditions
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SynapseRequest:
+    """One simulation: biases of the dut (A), conditions, spike times after rest (s), sample times (s).
+
+    Times count from the end of the lead-in, in which the circuit rests.
+    """
+
+    biases: Mapping[str, float]
+    conditions: Conditions
+    process: str
+    spikes: tuple[float, ...]
+    times: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class SynapseTrace:
+    """Sampled output current (A), width of the first extended pulse (s), resting current (A), solve time."""
+
+    request: SynapseRequest
+    current: FloatArray
+    t_pulse: float
+    i_rest: float
+    solve_seconds: float
+
+
+def simulate_synapse(simulator: Simulator, request: SynapseRequest) -> SynapseTrace:
+    """Run the request; called in a worker."""
+    process = get_process(request.process)
+    bench = replace(
+        SynapseResponse().at(request.biases),
+        spike_times=tuple(LEAD + float(t) for t in request.spikes),
+        t_stop=LEAD + float(request.times[-1]),
+    )
+    result = simulator.run(bench.deck(process, request.conditions))
+    waves = bench.traces(result, process, request.conditions)
+    current = np.maximum(waves.i_syn, 1e-30)
+    sampled = np.exp(np.interp(np.asarray(request.times) + LEAD, waves.t, np.log(current)))
+    pulse = result.analyses[0]["xdut.pulse"]
+    half = 0.5 * (process.supply if request.conditions.supply is None else request.conditions.supply)
+    # The first pulse starts from rest and is alone; every later one is like it.
+    alone = waves.t < LEAD + request.spikes[0] + 0.5 * (request.spikes[1] - request.spikes[0])
+    return SynapseTrace(
+        request,
+        sampled,
+        pulse_width(waves.t[alone], pulse[alone], half),
+        float(np.interp(0.5 * LEAD, waves.t, current)),
+        result.solve_seconds,
+    )
+
+
+def calibration_request(
+    biases: Mapping[str, float], conditions: Conditions, process: str, samples: int = 300
+) -> SynapseRequest:
+    """Four spikes that visit floor, low-current regime, summation and recovery: at 0, 1, 1.3 and 4 tau."""
+    dut = SynapseResponse().at(biases).dut
+    tau = rough_tau(dut.c_syn, dut.i_tau, conditions.temperature)
+    pulse = dut.c_pulse * 1.8 / dut.i_pulse
+    first = 2 * pulse
+    spikes = tuple(first + gap * max(tau, 6 * pulse) for gap in (0.0, 1.0, 1.3, 4.0))
+    times = tuple(np.linspace(0.0, spikes[-1] + 4 * tau, samples).tolist())
+    return SynapseRequest(dict(biases), conditions, process, spikes, times)
