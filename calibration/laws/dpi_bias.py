@@ -86,13 +86,11 @@ def threshold(
     i_threshold: Values,
     temperature: Values,
     scale: Values,
-    exponent: Values,
-    current_ref: Values,
     coefficient: Values,
     temperature_ref: Values,
 ) -> FloatArray:
-    """Membrane current at which a spike starts."""
-    return mirrored(i_threshold, temperature, scale, exponent, current_ref, coefficient, temperature_ref)
+    """Membrane current at which a spike starts: the mirrored bias."""
+    return mirrored(i_threshold, temperature, scale, 1.0, 1.0, coefficient, temperature_ref)
 
 
 def _span(
@@ -131,6 +129,27 @@ def refractory_time(
 ) -> FloatArray:
     """Time from a spike to the release of the membrane: offset + C_ref V_sw / I_ref."""
     return _span(i_refractory, temperature, offset, charge, coefficient, temperature_ref)
+
+
+def reset_current(
+    i_refractory: Values,
+    temperature: Values,
+    i_floor: Values,
+    activation: Values,
+    release: Values,
+    exponent: Values,
+    current_ref: Values,
+    temperature_ref: Values,
+) -> FloatArray:
+    """Membrane current from which the rise after a spike starts: the floor, lifted by the charge of the release.
+
+    The slower the reset switch opens, the more charge reaches the membrane: V_0 = (U_T/kappa) release
+    (I_ref/I_refractory)^exponent at the reference temperature.
+    """
+    floor = arrhenius(temperature, i_floor, activation, temperature_ref)
+    slowness = (current_ref / np.asarray(i_refractory, dtype=np.float64)) ** exponent
+    lift = release * slowness * temperature_ref / np.asarray(temperature, dtype=np.float64)
+    return np.asarray(floor * np.exp(lift), dtype=np.float64)
 
 
 I_LEAK = LawParam("A", 1e-14, LOG_CURRENT, "log", "leakage at the reference temperature, parallel to I_tau")
@@ -213,8 +232,12 @@ LAWS = (
         threshold,
         {"i_threshold": "A", "temperature": "K"},
         "A",
-        _mirror_params(1e-9),
-        _MIRROR_EQUATION,
+        {
+            "scale": LawParam("1", 1.0, POSITIVE, "log", "mirror ratio"),
+            "coefficient": TC,
+            "temperature_ref": T_REF,
+        },
+        "I = scale bias exp(tc (T - T_ref))",
         SOURCE,
     ),
     Law(
@@ -225,6 +248,21 @@ LAWS = (
         _span_params(1.4e-13),
         "t = offset + Q / I_pulse exp(tc (T - T_ref))",
         SOURCE,
+    ),
+    Law(
+        "dpi_reset_current",
+        reset_current,
+        {"i_refractory": "A", "temperature": "K"},
+        "A",
+        {
+            **_FLOOR,
+            "release": LawParam("1", 0.5, (-5.0, 20.0), description="kappa V_0 / U_T at current_ref"),
+            "exponent": LawParam("1", 1.0, (-3.0, 3.0), description="against the refractory current"),
+            "current_ref": LawParam("A", 4e-10, LOG_CURRENT, "log", "reference bias: hold fixed"),
+            "temperature_ref": T_REF,
+        },
+        "I = I_floor(T) exp[release (I_ref/I_refractory)^n T_ref/T]",
+        "charge that the opening reset switch leaves on the membrane; weak inversion",
     ),
     Law(
         "dpi_refractory_time",

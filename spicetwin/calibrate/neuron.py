@@ -31,28 +31,27 @@ FloatArray = NDArray[np.float64]
 
 #: Biases and temperature over which the neuron is calibrated.
 BOX: Box = {
-    "i_tau": Range(2e-12, 20e-12, "A"),
-    "i_gain": Range(50e-12, 200e-12, "A"),
-    "i_threshold": Range(0.5e-9, 2e-9, "A"),
+    "i_tau": Range(3e-12, 12e-12, "A"),
+    "i_gain": Range(70e-12, 150e-12, "A"),
+    "i_threshold": Range(0.7e-9, 1.5e-9, "A"),
     "i_refractory": Range(0.2e-9, 1e-9, "A"),
-    "temperature": Range(253.15, 333.15, "K", log=False),
+    "temperature": Range(263.15, 323.15, "K", log=False),
 }
 
 #: Input current over the rheobase expected by hand.
-OVERDRIVE = Range(1.2, 8.0, "1")
+OVERDRIVE = Range(1.4, 8.0, "1")
 
 #: Weight current that switches the adaptation off (A).
 NO_ADAPTATION = 1e-15
 
-#: Errors that a fit counts as one sigma (in ln): interval, first latency, rest, threshold, refractory time.
+#: Errors that a fit counts as one sigma (in ln): interval, first latency, rest, threshold.
 INTERVAL_ERROR = 0.003
 LATENCY_ERROR = 0.01
 REST_ERROR = 0.05
-THRESHOLD_ERROR = 0.02
-REFRACTORY_ERROR = 0.01
+THRESHOLD_ERROR = 0.1
 
 #: Data set -> table quantity of what a trace shows directly.
-DIRECT: Mapping[str, str] = {"i_rest": "i_reset", "threshold": "i_threshold", "refractory": "t_refractory"}
+DIRECT: Mapping[str, str] = {"i_rest": "i_floor", "threshold": "i_threshold"}
 
 #: Simulated time over that of two intervals of the uncalibrated twin.
 ROOM = 3.4
@@ -67,21 +66,41 @@ NODES, WEIGHTS = np.polynomial.legendre.leggauss(QUADRATURE // 4)
 QUANTITIES: Quantities = {
     **leak(DpiNeuronCircuit().c_mem),
     "i_gain": mirror("gain", "dpi_gain", 1e-10, i_floor="gain_floor", activation="floor_activation"),
-    "i_threshold": mirror("threshold", "dpi_threshold", 1e-9),
+    "i_threshold": Quantity(
+        "A",
+        "dpi_threshold",
+        {
+            "scale": "threshold_scale",
+            "coefficient": 0.0,
+            "temperature_ref": T_REF,
+        },
+    ),
     "t_refractory": Quantity(
         "s",
         "dpi_refractory_time",
         {
-            "offset": "refractory_offset",
+            "offset": 0.0,
             "charge": "refractory_charge",
             "coefficient": "refractory_coefficient",
             "temperature_ref": T_REF,
         },
     ),
-    "i_reset": Quantity(
+    "i_floor": Quantity(
         "A",
         "arrhenius",
         {"value_ref": "i_floor", "activation": "floor_activation", "temperature_ref": T_REF},
+    ),
+    "i_reset": Quantity(
+        "A",
+        "dpi_reset_current",
+        {
+            "i_floor": "i_floor",
+            "activation": "floor_activation",
+            "release": "reset_release",
+            "exponent": "reset_exponent",
+            "current_ref": 4e-10,
+            "temperature_ref": T_REF,
+        },
     ),
     "slope_ratio": Quantity("1", "constant", {"value": "slope_ratio"}),
 }
@@ -90,13 +109,13 @@ START: Mapping[str, FitParameter] = {
     **leak_start(),
     **mirror_start("gain"),
     "gain_floor": FitParameter(1e-13, "A", (1e-17, 1e-10), vary=False, scale="log"),
-    **mirror_start("threshold"),
-    "refractory_offset": FitParameter(1e-4, "s", (-5e-3, 5e-3)),
+    "threshold_scale": FitParameter(1.0, "1", (0.2, 5.0), scale="log"),
     "refractory_charge": FitParameter(7e-13, "C", (1e-14, 1e-11), scale="log"),
     "refractory_coefficient": FitParameter(0.0, "1/K", (-0.05, 0.05)),
     "i_floor": FitParameter(4.7e-13, "A", (1e-17, 1e-10), scale="log"),
     "floor_activation": FitParameter(0.5, "eV", (0.05, 1.5)),
-    "input_charge": FitParameter(1e-14, "C", (1e-17, 1e-12), scale="log"),
+    "reset_release": FitParameter(0.6, "1", (-3.0, 10.0)),
+    "reset_exponent": FitParameter(0.8, "1", (-2.0, 3.0)),
     "slope_ratio": FitParameter(0.95, "1", (0.5, 2.0)),
 }
 
@@ -115,19 +134,23 @@ def twin(parameters: Mapping[str, float], at: Mapping[str, float]) -> DpiNeuron:
         i_gain=v["i_gain"],
         i_threshold=v["i_threshold"],
         i_reset=v["i_reset"],
+        i_floor=v["i_floor"],
         t_refractory=v["t_refractory"],
         slope_ratio=v["slope_ratio"],
     )
 
 
-def time_to_threshold(neuron: DpiNeuron, i_in: float, *, bounded: bool = False) -> float:
-    """Seconds from reset to threshold under a constant input; infinite below rheobase.
+def time_to_threshold(
+    neuron: DpiNeuron, i_in: float, *, from_rest: bool = False, bounded: bool = False
+) -> float:
+    """Seconds from reset (or from rest) to threshold under a constant input; infinite below rheobase.
 
     ``bounded`` gives a long finite time there instead, so that a fit finds its way back above rheobase.
     Gauss-Legendre quadrature of 1 / (dy/dt) over y = ln(I_m / I_g), split where the growth ends.
     """
     q = neuron.parameters()
-    low, high = float(q[5, 0]), float(q[4, 0])
+    start = float(neuron.array("i_floor" if from_rest else "i_reset"))
+    low, high = np.log(start / float(neuron.array("i_gain"))), float(q[4, 0])
     edges = np.linspace(low, high, 5)
     half = 0.5 * np.diff(edges)[:, None]
     y = (edges[:-1, None] + half * (NODES + 1.0)).ravel()
@@ -155,7 +178,7 @@ def calibration_request(point: Mapping[str, float], process: str, temperature: f
 
 
 def fit_intervals(traces: Sequence[NeuronTrace]) -> FitResult:
-    """Joint fit of intervals, latencies, thresholds, refractory times and resting currents of all traces."""
+    """Joint fit of intervals, latencies, thresholds and resting currents of all traces."""
 
     def model(parameters: Mapping[str, float], dataset: Dataset) -> FloatArray:
         if dataset.name in DIRECT:
@@ -165,11 +188,9 @@ def fit_intervals(traces: Sequence[NeuronTrace]) -> FitResult:
             return np.array([law.value(parameters, dict(zip(names, row, strict=True))) for row in rows])
         neuron = twin(parameters, {k: float(v) for k, v in dataset.conditions.items()})
         i_in = float(dataset.x["i_in"][0])
-        span = time_to_threshold(neuron, i_in, bounded=True)
-        # A step first charges the input node, which later intervals find charged.
-        return np.array(
-            [span + parameters["input_charge"] / i_in, span + float(neuron.array("t_refractory"))]
-        )
+        first = time_to_threshold(neuron, i_in, from_rest=True, bounded=True)
+        later = time_to_threshold(neuron, i_in, bounded=True) + float(neuron.array("t_refractory"))
+        return np.array([first, later])
 
     datasets = [_interval_dataset(trace, k) for k, trace in enumerate(traces)]
     return fit(
@@ -196,7 +217,6 @@ def _direct_datasets(traces: Sequence[NeuronTrace]) -> list[Dataset]:
     return [
         direct("i_rest", [t.i_rest for t in traces], REST_ERROR),
         direct("threshold", [t.i_threshold for t in traces], THRESHOLD_ERROR, "i_threshold"),
-        direct("refractory", [t.t_refractory for t in traces], REFRACTORY_ERROR, "i_refractory"),
     ]
 
 

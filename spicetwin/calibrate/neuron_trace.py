@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from circuits.deck import Simulator
 from circuits.families.dpi_deck import LEAD
-from circuits.families.dpi_neuron import BEFORE, NeuronResponse, refractory_time
+from circuits.families.dpi_neuron import BEFORE, NeuronResponse
 from circuits.ngspice.errors import MeasureFailed
 from circuits.process import get_process
 from circuits.testbench import Conditions
@@ -42,8 +42,7 @@ class NeuronTrace:
     """What a simulation gave.
 
     ``spikes`` from the end of the lead-in (s); sampled ``times`` (s), ``i_mem`` and ``i_ahp`` (A); resting
-    currents (A). With two or more spikes: ``i_threshold``, the membrane current just before the second (A), and
-    ``t_refractory`` after the first (s); else NaN.
+    currents (A); ``i_threshold``, the membrane current just before the last spike (A), NaN without spikes.
     """
 
     request: NeuronRequest
@@ -54,7 +53,6 @@ class NeuronTrace:
     i_rest: float
     i_ahp_rest: float
     i_threshold: float
-    t_refractory: float
     solve_seconds: float
 
 
@@ -79,11 +77,9 @@ def simulate_neuron(simulator: Simulator, request: NeuronRequest) -> NeuronTrace
         raise MeasureFailed(f"{spikes.size} spikes within {request.duration:g} s; needed: {request.spikes}")
     times = np.linspace(0.0, request.duration, request.samples)
     rest = 0.5 * LEAD
-    i_threshold = t_refractory = float("nan")
-    if spikes.size > 1:
-        first, second = float(waves.spikes[0]), float(waves.spikes[1])
-        i_threshold = float(np.interp(second - BEFORE, waves.t, waves.i_mem))
-        t_refractory = refractory_time(result.analyses[0], first, second)
+    i_threshold = float("nan")
+    if spikes.size:
+        i_threshold = float(np.interp(float(waves.spikes[-1]) - BEFORE, waves.t, waves.i_mem))
     return NeuronTrace(
         request,
         spikes,
@@ -93,6 +89,5 @@ def simulate_neuron(simulator: Simulator, request: NeuronRequest) -> NeuronTrace
         float(np.interp(rest, waves.t, waves.i_mem)),
         float(np.interp(rest, waves.t, waves.i_ahp)),
         i_threshold,
-        t_refractory,
         result.solve_seconds,
     )

@@ -88,9 +88,11 @@ PULSE_START: Mapping[str, FitParameter] = {
 }
 
 
-def twin(parameters: Mapping[str, float], at: Mapping[str, float]) -> DpiSynapse:
+def twin(
+    parameters: Mapping[str, float], at: Mapping[str, float], quantities: Quantities = QUANTITIES
+) -> DpiSynapse:
     """Behavioural synapse at biases and temperature ``at``."""
-    return DpiSynapse(**{name: q.value(parameters, at) for name, q in QUANTITIES.items()})
+    return DpiSynapse(**{name: q.value(parameters, at) for name, q in quantities.items()})
 
 
 def fit_pulse_width(traces: Sequence[SynapseTrace]) -> FitResult:
@@ -139,17 +141,21 @@ def rest_dataset(traces: Sequence[SynapseTrace]) -> Dataset:
     )
 
 
-def fit_traces(traces: Sequence[SynapseTrace], widths: FitResult) -> FitResult:
-    """Fit all traces jointly; pulse widths are taken from ``widths``."""
-    rest = QUANTITIES["i_floor"]
-    fixed = {name: p.value for name, p in widths.parameters.items()}
+def fit_traces(
+    traces: Sequence[SynapseTrace],
+    fixed: Mapping[str, float],
+    quantities: Quantities = QUANTITIES,
+    start: Mapping[str, FitParameter] = START,
+) -> FitResult:
+    """Fit all traces jointly; parameters of ``fixed`` (here the pulse width's) are known already."""
+    rest = quantities["i_floor"]
 
     def model(parameters: Mapping[str, float], dataset: Dataset) -> FloatArray:
         if dataset.name == REST:
             temperatures = dataset.x["temperature"]
             return np.array([rest.value(parameters, {"temperature": float(t)}) for t in temperatures])
         at = {k: float(v) for k, v in dataset.conditions.items()}
-        return twin({**fixed, **parameters}, at).run(dataset.x["spikes"], dataset.x["times"])
+        return twin({**fixed, **parameters}, at, quantities).run(dataset.x["spikes"], dataset.x["times"])
 
     datasets = [*(trace_dataset(t, k) for k, t in enumerate(traces)), rest_dataset(traces)]
-    return fit(model, datasets, START, step=1e-5, tolerance=1e-9, criteria=Criteria(max_redchi=4.0))
+    return fit(model, datasets, start, step=1e-5, tolerance=1e-9, criteria=Criteria(max_redchi=4.0))
