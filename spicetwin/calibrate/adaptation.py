@@ -45,7 +45,7 @@ QUANTITIES = block_quantities(DpiNeuronCircuit().c_ahp)
 START: Mapping[str, FitParameter] = {
     **leak_start(),
     **mirror_start("gain", 1.1),
-    "gain_floor": FitParameter(1e-14, "A", (1e-18, 1e-11), scale="log"),
+    "gain_floor": FitParameter(3e-15, "A", (1e-18, 1e-11), vary=False, scale="log"),
     **{name: replace(p, vary=False) for name, p in mirror_start("weight").items()},
     "pulse_charge": FitParameter(1.5e-13, "C", (1e-15, 1e-11), scale="log"),
     "pulse_coefficient": FitParameter(1e-3, "1/K", (-0.05, 0.05)),

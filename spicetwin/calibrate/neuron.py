@@ -108,6 +108,7 @@ QUANTITIES: Quantities = {
 START: Mapping[str, FitParameter] = {
     **leak_start(),
     **mirror_start("gain"),
+    "gain_coefficient": FitParameter(0.0, "1/K", (-0.05, 0.05), vary=False),
     "gain_floor": FitParameter(1e-13, "A", (1e-17, 1e-10), vary=False, scale="log"),
     "threshold_scale": FitParameter(1.0, "1", (0.2, 5.0), scale="log"),
     "refractory_charge": FitParameter(7e-13, "C", (1e-14, 1e-11), scale="log"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -178,3 +179,40 @@ def _prediction_text(p: Prediction) -> str:
         *([f"verdict of the fit: {p.verdict}"] if p.verdict != "GOOD" else []),
     ]
     return "\n".join(lines)
+
+
+@app.command("build")
+def build_command(
+    process: Annotated[str, typer.Option(help="Process to calibrate on.")] = "generic130",
+    version: Annotated[str, typer.Option(help="Version of the new table.")] = "1.0.0",
+    root: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder of tables; the package's.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer bias points.")] = False,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Simulator processes; all cores when left out.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Calibrate the DPI family on a process and write the table; an existing version is never overwritten.
+
+    Exit code 1 when a fit is not GOOD; the table is written all the same, with the verdict in it.
+    """
+    from calibration.table import TABLES, write
+    from circuits.ngspice.cache import default_cache_dir
+    from circuits.ngspice.pool import Pool
+    from spicetwin.calibrate.dpi import calibrate
+    from spicetwin.calibrate.record import now, provenance
+
+    with Pool(jobs, timeout=120.0, cache=default_cache_dir()) as pool:
+        done = calibrate(pool, process, version, now(), provenance(pool, process, quick=quick), quick=quick)
+    path = write(done.table, TABLES if root is None else root)
+    verdicts = {name: fit.verdict for name, fit in done.fits.items()}
+    if as_json:
+        emit_json({"table": str(path), "verdicts": verdicts, "failed_points": len(done.failures)})
+    else:
+        rows = [(name, fit.verdict, "; ".join(fit.reasons)) for name, fit in done.fits.items()]
+        typer.echo(columns([("fit", "verdict", "reasons"), *rows]))
+        typer.echo(f"{len(done.failures)} bias points failed\n{path}")
+    if any(verdict != "GOOD" for verdict in verdicts.values()):
+        raise typer.Exit(FAILED)
