@@ -22,11 +22,11 @@ FloatArray = NDArray[np.float64]
 
 #: Biases and temperature over which the synapse is calibrated.
 BOX: Box = {
-    "i_tau": Range(0.3e-12, 100e-12, "A"),
-    "i_gain": Range(5e-12, 100e-12, "A"),
-    "i_weight": Range(5e-9, 50e-9, "A"),
-    "i_pulse": Range(1.5e-9, 6e-9, "A"),
-    "temperature": Range(253.15, 333.15, "K", log=False),
+    "i_tau": Range(0.5e-12, 50e-12, "A"),
+    "i_gain": Range(8e-12, 60e-12, "A"),
+    "i_weight": Range(8e-9, 50e-9, "A"),
+    "i_pulse": Range(2e-9, 4.5e-9, "A"),
+    "temperature": Range(258.15, 328.15, "K", log=False),
 }
 
 #: Twin error expected of a trace, relative to its peak; sets the scale of the residuals.

@@ -12,10 +12,15 @@ from circuits.deck import Simulator
 from circuits.families.dpi_deck import LEAD, rough_tau
 from circuits.families.dpi_synapse import SynapseResponse
 from circuits.measure import pulse_width
+from circuits.ngspice.errors import MeasureFailed
 from circuits.process import get_process
 from circuits.testbench import Conditions
 
 FloatArray = NDArray[np.float64]
+
+
+#: Calibration spikes, in time constants after the first.
+PATTERN = (0.0, 1.0, 1.3, 1.5, 1.6, 3.0, 3.2, 5.0)
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class SynapseRequest:
 
 @dataclass(frozen=True)
 class SynapseTrace:
-    """Sampled output current (A), width of the first extended pulse (s), resting current (A), solve time."""
+    """Sampled output current (A), first pulse width (s; NaN if not alone), rest (A), solve time (s)."""
 
     request: SynapseRequest
     current: FloatArray
@@ -57,12 +62,17 @@ def simulate_synapse(simulator: Simulator, request: SynapseRequest) -> SynapseTr
     sampled = np.exp(np.interp(np.asarray(request.times) + LEAD, waves.t, np.log(current)))
     pulse = result.analyses[0]["xdut.pulse"]
     half = 0.5 * (process.supply if request.conditions.supply is None else request.conditions.supply)
-    # The first pulse starts from rest and is alone; every later one is like it.
-    alone = waves.t < LEAD + request.spikes[0] + 0.5 * (request.spikes[1] - request.spikes[0])
+    # The first pulse starts from rest; where the second comes too soon, it has no width of its own.
+    until = request.spikes[1] if len(request.spikes) > 1 else request.times[-1]
+    alone = waves.t < LEAD + until
+    try:
+        width = pulse_width(waves.t[alone], pulse[alone], half)
+    except MeasureFailed:
+        width = float("nan")
     return SynapseTrace(
         request,
         sampled,
-        pulse_width(waves.t[alone], pulse[alone], half),
+        width,
         float(np.interp(0.5 * LEAD, waves.t, current)),
         result.solve_seconds,
     )
@@ -71,11 +81,11 @@ def simulate_synapse(simulator: Simulator, request: SynapseRequest) -> SynapseTr
 def calibration_request(
     biases: Mapping[str, float], conditions: Conditions, process: str, samples: int = 300
 ) -> SynapseRequest:
-    """Four spikes that visit floor, low-current regime, summation and recovery: at 0, 1, 1.3 and 4 tau."""
+    """Spikes that visit floor, low-current regime, summation in a burst, and recovery, in units of tau."""
     dut = SynapseResponse().at(biases).dut
     tau = rough_tau(dut.c_syn, dut.i_tau, conditions.temperature)
     pulse = dut.c_pulse * 1.8 / dut.i_pulse
     first = 2 * pulse
-    spikes = tuple(first + gap * max(tau, 6 * pulse) for gap in (0.0, 1.0, 1.3, 4.0))
+    spikes = tuple(first + gap * max(tau, 6 * pulse) for gap in PATTERN)
     times = tuple(np.linspace(0.0, spikes[-1] + 4 * tau, samples).tolist())
     return SynapseRequest(dict(biases), conditions, process, spikes, times)
