@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+#: Curves of more points are drawn as lines alone.
+MOST_MARKERS = 40
+
+
 @dataclass(frozen=True)
 class Reference:
     """A horizontal line with a name: a limit, a nominal value, a floor. Same unit as the axis."""
@@ -45,7 +49,8 @@ class FitSeries:
     """One condition of a fit: points, their standard deviation (``None``: unweighted), and the model.
 
     ``residual`` is (measured - model)/sigma, or the relative deviation where no sigma is given. ``censored``
-    marks points at a floor, which the fit used as upper limits.
+    marks points at a floor, which the fit used as upper limits. ``curve`` is the model on a grid of its own,
+    for drawing; without it the line joins the model at the points. Series of equal label share their colour.
     """
 
     label: str
@@ -54,6 +59,7 @@ class FitSeries:
     model: FloatArray
     sigma: FloatArray | None = None
     censored: FloatArray | None = None
+    curve: tuple[FloatArray, FloatArray] | None = None
 
     @property
     def residual(self) -> FloatArray:
@@ -146,9 +152,11 @@ def observable_by_corner(
             axes.plot(law[0] / x_factor, law[1] / y_factor, color=SOFT, lw=3.5, alpha=0.3, label="law")
         for number, (label, (values, observed)) in enumerate(curves.items()):
             colour = CORNERS.get(label, CYCLE[number % len(CYCLE)])
-            axes.plot(values / x_factor, observed / y_factor, "o-", color=colour, lw=1, ms=3.5, label=label)
+            style = "o-" if values.size <= MOST_MARKERS else "-"
+            axes.plot(values / x_factor, observed / y_factor, style, color=colour, lw=1, ms=3.5, label=label)
             if ratios is not None:
-                ratios.plot(values / x_factor, observed / first, "o-", color=colour, lw=0.9, ms=2.5)
+                ratio = np.divide(observed, first, out=np.full(first.shape, np.nan), where=first != 0)
+                ratios.plot(values / x_factor, ratio, style, color=colour, lw=0.9, ms=2.5)
         if reference is not None:
             axes.axhline(reference.value / y_factor, color=ALERT, lw=0.8, ls="--", label=reference.label)
         _finish(axes, x, y, "" if comparable else x_label, y_label, title)
@@ -250,17 +258,26 @@ def f_i_curves(
 
 def fit_overlay(x: Axis, y: Axis, series: Sequence[FitSeries], *, title: str = "") -> Figure:
     """Measured points with the fitted model on top, residuals below, one colour a condition."""
+    from matplotlib.lines import Line2D
+
     with paper():
         figure = new_figure(height=4.0)
         top, bottom = with_residual(figure)
         x_factor, x_label = x.scale(*(one.x for one in series))
         y_factor, y_label = y.scale(*(one.measured for one in series))
-        for number, one in enumerate(series):
-            colour = CYCLE[number % len(CYCLE)]
-            _draw_condition(top, bottom, one, colour, x_factor, y_factor)
+        colours = {
+            label: CYCLE[i % len(CYCLE)] for i, label in enumerate(dict.fromkeys(s.label for s in series))
+        }
+        for one in series:
+            _draw_condition(top, bottom, one, colours[one.label], x_factor, y_factor)
         bottom.axhline(0, color=SOFT, lw=0.7)
         _finish(top, x, y, "", y_label, title)
-        top.legend(ncols=2 if len(series) > 4 else 1)
+        handles = [Line2D([], [], color=colour, marker="o", ms=2.8) for colour in colours.values()]
+        if len(colours) > 4:
+            columns = 3 if max(map(len, colours)) <= 14 else 2
+            figure.legend(handles, list(colours), loc="outside lower center", ncols=columns)
+        else:
+            top.legend(handles, list(colours))
         weighted = any(one.sigma is not None for one in series)
         bottom.set(xlabel=x_label, ylabel="Residual\n(σ)" if weighted else "Residual\n(relative)")
         return figure
@@ -320,7 +337,8 @@ def _draw_condition(
     top.plot(shown[used], one.measured[used] / y_factor, "o", color=colour, ms=2.8, alpha=0.55, mew=0)
     top.plot(shown[~used], one.measured[~used] / y_factor, "v", mfc="none", color=colour, ms=3.5, mew=0.7)
     order = np.argsort(one.x, kind="stable")
-    top.plot(shown[order], one.model[order] / y_factor, color=colour, lw=1.4, label=one.label)
+    x, model = (one.x[order], one.model[order]) if one.curve is None else one.curve
+    top.plot(x / x_factor, model / y_factor, color=colour, lw=1.1)
     bottom.plot(shown[used], one.residual[used], "o", color=colour, ms=2.2, alpha=0.55, mew=0)
 
 

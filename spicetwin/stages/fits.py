@@ -5,20 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-import numpy as np
-
-from calibration.fitting.result import DatasetFit, FitResult
+from calibration.fitting.result import FitResult
 from calibration.recipe import Recipe, load_recipe
-from calibration.recipe_plots import panels
 from calibration.recipe_run import RecipeResult, run_recipe
-from spicetwin.report.document import Check, Figure, Section, Table
-from spicetwin.report.figures import FitSeries, fit_overlay
-from spicetwin.report.style import Axis
+from spicetwin.output import engineering
+from spicetwin.report.document import Cell, Check, Figure, Section, Table
 from spicetwin.stages.context import RunContext
+from spicetwin.stages.fit_figures import fit_figures
 from spicetwin.writing import write_text
-
-#: Curves in a figure of many fits.
-MOST_CURVES = 6
 
 
 def fits(context: RunContext) -> Section:
@@ -31,7 +25,10 @@ def fits(context: RunContext) -> Section:
     }
     if not context.quick:
         runs["dpi_netlist"] = lambda recipe: fit_in_the_loop(recipe, jobs=context.pool.jobs)
-    text, checks, figures, tables = [], [], [], []
+    text: list[str] = []
+    checks: list[Check] = []
+    figures: list[Figure] = []
+    tables: list[Table] = []
     for name, run in runs.items():
         context.say(f"fits: {name}")
         result = run(load_recipe(name))
@@ -40,7 +37,7 @@ def fits(context: RunContext) -> Section:
         write_text(context.folder / "fits" / f"{name}.json", content)
         text.append(_text(result))
         checks += _checks(result)
-        figures += _figures(context, result)
+        figures += fit_figures(context, result)
         tables += _tables(result)
     return Section(
         "fits", "Fits", text=tuple(text), checks=tuple(checks), figures=tuple(figures), tables=tuple(tables)
@@ -85,84 +82,17 @@ def _checks(result: RecipeResult) -> list[Check]:
     return found
 
 
-def _figures(context: RunContext, result: RecipeResult) -> list[Figure]:
-    """One overlay with residuals a response."""
-    drawn = []
-    for panel in panels(result.recipe):
-        parts = [part for found in _chosen(result) for part in found.datasets]
-        mine = [p for p in parts if p.dataset.conditions.get("response", panel.response) == panel.response]
-        series = _series(mine, panel.x)
-        y = np.concatenate([one.measured for one in series])
-        log = bool(np.all(y > 0) and y.max() / y.min() > 100)
-        picture = fit_overlay(
-            Axis(panel.x_label.capitalize(), panel.x_unit),
-            Axis(panel.y_label, "" if panel.y_unit == "*" else panel.y_unit, log=log),
-            series,
-            title=result.recipe.name,
-        )
-        drawn.append(
-            context.figure(
-                f"fit-{result.recipe.name.replace('_', '-')}-{panel.response.replace('_', '-')}",
-                picture,
-                f"Points of {panel.y_label} with the fitted curves, residuals below",
-                f"{result.recipe.title}: {panel.y_label}. Points: data; lines: fit; below: residuals.",
-            )
-        )
-    return drawn
-
-
-def _chosen(result: RecipeResult) -> list[FitResult]:
-    """All fits, or some spread over many."""
-    found = list(result.fits.values())
-    stride = max(1, len(found) // MOST_CURVES)
-    return found[::stride][:MOST_CURVES] if len(found) > MOST_CURVES else found
-
-
-def _series(parts: list[DatasetFit], x: str) -> list[FitSeries]:
-    """One series a condition: traces of one condition are joined."""
-    series = []
-    for name in dict.fromkeys(str(part.dataset.conditions.get("name", part.name)) for part in parts):
-        mine = [p for p in parts if str(p.dataset.conditions.get("name", p.name)) == name]
-        sigma = None
-        if all(p.dataset.sigma is not None and p.dataset.likelihood == "gaussian" for p in mine):
-            sigma = np.concatenate([p.dataset.sigma_array for p in mine])
-        series.append(
-            FitSeries(
-                name.replace("_", " "),
-                np.concatenate([p.dataset.x[x] for p in mine]),
-                np.concatenate([p.dataset.y for p in mine]),
-                np.concatenate([p.prediction for p in mine]),
-                sigma,
-                np.concatenate([p.dataset.censored_mask for p in mine]).astype(np.float64),
-            )
-        )
-    return series
-
-
 def _tables(result: RecipeResult) -> list[Table]:
     """Parameters with intervals of a joint fit, or medians of many; then the checks in full."""
     tables = []
     if len(result.fits) == 1:
         tables.append(_parameters(result.recipe.name, next(iter(result.fits.values()))))
     if result.medians:
-        rows = tuple(
-            (
-                median.parameter,
-                ", ".join(
-                    f"{k} {v}" if isinstance(v, str) else f"{k} {v:g}" for k, v in median.where.items()
-                ),
-                median.median,
-                median.low,
-                median.high,
-                median.n,
-            )
-            for median in result.medians
-        )
-        columns = ("Parameter", "Where", "Median", "2.5 %", "97.5 %", "Transistors")
-        tables.append(Table(f"{result.recipe.name}: medians", columns, rows, folded=len(rows) > 12))
-    judged = [m for m in result.metrics if m.limit is not None]
-    if len(judged) > 2:
-        rows_ = tuple(
+        tables.append(_medians(result))
+    if result.trends:
+        tables.append(_trends(result))
+    if len(result.metrics) > 2:
+        rows: tuple[tuple[Cell, ...], ...] = tuple(
             (
                 m.check,
                 m.subject,
@@ -172,21 +102,46 @@ def _tables(result: RecipeResult) -> list[Table]:
                 f"{100 * m.limit:.1f} %",
                 "shown" if m.passed is None else "holds" if m.passed else "fails",
             )
-            for m in judged
+            for m in result.metrics
         )
-        columns_ = ("Check", "Condition", "Found", "Expected", "Difference", "Limit", "Outcome")
-        tables.append(Table(f"{result.recipe.name}: every check", columns_, rows_, folded=True))
+        columns = ("Check", "Condition", "Found", "Expected", "Difference", "Limit", "Outcome")
+        tables.append(Table(f"{result.recipe.name}: every check", columns, rows, folded=True))
     return tables
 
 
+def _medians(result: RecipeResult) -> Table:
+    """Median and range of a parameter over transistors, without those that only have to be small enough."""
+    rows: list[tuple[Cell, ...]] = []
+    units = {name: one.unit for name, one in next(iter(result.fits.values())).parameters.items()}
+    for median in result.medians:
+        if median.parameter in result.recipe.criteria.nuisance:
+            continue
+        where = (f"{v:.0f} K" if k == "temperature" else str(v) for k, v in median.where.items())
+        values = (median.median, median.low, median.high)
+        shown = (engineering(v, units[median.parameter], digits=4) for v in values)
+        rows.append((median.parameter, ", ".join(where), *shown, median.n))
+    columns = ("Parameter", "Where", "Median", "2.5 %", "97.5 %", "Transistors")
+    return Table(f"{result.recipe.name}: medians over transistors", columns, tuple(rows))
+
+
+def _trends(result: RecipeResult) -> Table:
+    """Laws fitted to a parameter of many fits."""
+    rows: list[tuple[Cell, ...]] = []
+    for name, found in result.trends.items():
+        for row in found.summary()["parameters"]:
+            if row["interval"]:
+                low, high = row["interval"]
+                rows.append((name, row["name"], row["value"], row["unit"], low, high))
+    columns = ("Trend", "Parameter", "Value", "Unit", "95 % from", "to")
+    return Table(f"{result.recipe.name}: trends over the fits", columns, tuple(rows))
+
+
 def _parameters(name: str, found: FitResult) -> Table:
-    """Parameters of a joint fit with 95 % intervals."""
-    rows = []
-    for row in found.summary()["parameters"]:
+    """Parameters of a joint fit with 95 % intervals, those of all conditions first."""
+    rows: list[tuple[Cell, ...]] = []
+    for row in sorted(found.summary()["parameters"], key=lambda one: "[" in one["name"]):
         low, high = row["interval"] or (None, None)
-        state = (
-            "" if row["interval"] else "at bound" if row["at_bound"] else "held" if not row["vary"] else ""
-        )
+        state = "" if row["interval"] else "at bound" if row["at_bound"] else "held"
         unit = "" if row["unit"] in ("1", "*") else row["unit"]
         rows.append((row["name"], row["value"], unit, low, high, state))
     columns = ("Parameter", "Value", "Unit", "95 % from", "to", "")

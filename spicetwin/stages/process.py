@@ -17,8 +17,11 @@ from spicetwin.report.figures import observable_by_corner
 from spicetwin.report.style import Axis
 from spicetwin.stages.context import ROOM, TEMPERATURES, RunContext, value_at
 
-#: Slope factors that bulk CMOS has; outside them the cards or the sweep are wrong.
-KAPPA_RANGE = (0.55, 0.95)
+#: Slope factors of bulk CMOS, n = 1/kappa between 1 and 2; outside the cards or the sweep are wrong.
+KAPPA_RANGE = (0.5, 1.0)
+
+#: Corners that differ for an n transistor: its sf is ss and its fs is ff.
+DRAWN = ("tt", "ff", "ss")
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def process(context: RunContext) -> Section:
     curves = {
         outcome.item.corner: outcome.value
         for outcome in context.pool.map(
-            gate_sweep, [Curve(FetIdVg(), context.process.name, c) for c in context.process.corners]
+            gate_sweep, [Curve(FetIdVg(), context.process.name, corner) for corner in DRAWN]
         )
         if outcome.value is not None
     }
@@ -75,9 +78,9 @@ def process(context: RunContext) -> Section:
     figure = context.figure(
         "process-gate-sweep",
         picture,
-        "Drain current against gate voltage at five corners, straight in weak inversion",
+        "Drain current against gate voltage at three corners, straight in weak inversion",
         "Gate sweeps by corner: below 0.3 V a straight line of slope κ/U_T on the logarithmic axis, which is"
-        " the regime the DPI circuits work in.",
+        " the regime the DPI circuits work in. Lower panel: current over that at tt.",
     )
     kappas = np.array(
         [result.observable("kappa").values.ravel() for _, *pair in found for result in pair], dtype=object
@@ -86,7 +89,7 @@ def process(context: RunContext) -> Section:
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     inside = bool(np.isfinite(values).all() and KAPPA_RANGE[0] <= low and high <= KAPPA_RANGE[1])
     check = Check(
-        "κ of every process, corner and temperature is that of bulk CMOS",
+        "κ of every process, corner and temperature is that of bulk CMOS (n = 1/κ from 1 to 2)",
         f"{low:.3f} to {high:.3f}",
         f"{KAPPA_RANGE[0]} to {KAPPA_RANGE[1]}",
         inside,

@@ -18,15 +18,16 @@ from circuits.families.dpi_synapse import SynapseDecay, SynapsePair, SynapseTrai
 from circuits.families.dpi_synapse_static import SynapseNoise, SynapseRest
 from circuits.plan import Plan
 from circuits.testbench import Testbench
-from spicetwin.report.content import curve_figure, observables_table
+from spicetwin.report.content import curves, observables_table
 from spicetwin.report.document import Check, Figure, Section, Table
+from spicetwin.report.figures import observable_by_corner
+from spicetwin.report.style import Axis
 from spicetwin.stages.context import ROOM, TEMPERATURES, RunContext, value_at
 from spicetwin.stages.hand import hand_table
 from spicetwin.stages.synapse_hand import hand_rows
 
 #: Leak currents over which the time constant is shown (A), and how many.
 RANGE, POINTS, QUICK_POINTS = (50e-15, 500e-12), 13, 5
-REFERENCE = 5e-12
 
 #: Accepted: deviation of tau from its law; of the decay from an exponential (ln I); of the drift, per kelvin.
 TAU_LIMIT, EXPONENTIAL_LIMIT, DRIFT_LIMIT = 0.06, 0.02, 2e-4
@@ -61,8 +62,8 @@ def synapse(context: RunContext) -> Section:
             "A spike opens the weight transistor for an extended pulse; the output current rises and decays"
             " exponentially with τ = C U_T / (κ I_τ). A bias current sets τ over four decades.",
             "Hand analysis uses gate sweeps of single transistors at the same corner; nothing is fitted to"
-            " what it predicts. Formulas with m = 1 neglect that the pair's slope factor is 11 % above the output"
-            " transistor's, which is why increment and gain come out low.",
+            " what it predicts. Formulas with m = 1 neglect that the pair's slope factor is 11 % above the"
+            " output transistor's, which is why the increment comes out low.",
         ),
         checks=(*_tau_checks(decades, law, corners), _drift_check(heat)),
         figures=(_tau_figure(context, decades, law), *_heat_figures(context, heat)),
@@ -125,7 +126,12 @@ def _tau_figure(context: RunContext, decades: Characterisation, law: Mapping[str
     values = law["tt"].values()
     x = np.geomspace(*RANGE, 100)
     y = tau(x, ROOM, values["c_syn"], values["kappa"], values["i_leak"])
-    picture = curve_figure(decades, "tau_syn", "i_tau", law=(x, y), title="Decay time over four decades")
+    picture = observable_by_corner(
+        Axis("Leak current I_τ", "A", log=True),
+        Axis("Decay time τ", "s", log=True),
+        curves(decades, "tau_syn", "i_tau"),
+        law=(x, y),
+    )
     return context.figure(
         "synapse-tau",
         picture,
@@ -177,8 +183,13 @@ def _drift_check(heat: tuple[Characterisation, Characterisation]) -> Check:
 
 def _heat_figures(context: RunContext, heat: tuple[Characterisation, Characterisation]) -> tuple[Figure, ...]:
     """Decay time and floor against temperature."""
-    drift = curve_figure(heat[0], "tau_syn", "temperature", log=(False, False), title="I_τ = 5 pA")
-    floor = curve_figure(heat[1], "i_floor", "temperature", log=(False, True), title="No input")
+    drift, floor = (
+        observable_by_corner(Axis("Temperature", "°C"), y, _celsius(curves(result, name, "temperature")))
+        for y, result, name in (
+            (Axis("Decay time τ at I_τ = 5 pA", "s"), heat[0], "tau_syn"),
+            (Axis("Output floor", "A", log=True), heat[1], "i_floor"),
+        )
+    )
     return (
         context.figure(
             "synapse-temperature",
@@ -190,9 +201,17 @@ def _heat_figures(context: RunContext, heat: tuple[Characterisation, Characteris
             "synapse-floor",
             floor,
             "Output floor against temperature, rising by orders of magnitude, corners far apart",
-            "Output floor at rest: the off-current of the output transistor, which sets the smallest signal.",
+            "Output floor at rest: the off-current of the output transistor, which sets the smallest signal."
+            " It is a p transistor: ff coincides with sf, ss with fs.",
         ),
     )
+
+
+def _celsius(
+    found: Mapping[str, tuple[FloatArray, FloatArray]],
+) -> dict[str, tuple[FloatArray, FloatArray]]:
+    """Curves over kelvin as curves over degrees Celsius."""
+    return {label: (kelvin - 273.15, values) for label, (kelvin, values) in found.items()}
 
 
 def _observables(result: Characterisation) -> Table:
