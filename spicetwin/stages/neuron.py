@@ -59,7 +59,9 @@ def neuron(context: RunContext) -> Section:
             " over, the output spikes and the membrane is held at its off-current for the refractory time."
             " Every spike also drives an adaptation DPI whose current adds to the leak.",
             "The rheobase is read from the static balance of the membrane, with the spike mechanism out of"
-            " reach; rates are those after adaptation has acted within the run.",
+            " reach. By hand with m = 1 it comes out a fifth too low: the input pair's slope factor is above"
+            " the membrane transistor's. Why threshold and refractory time differ from the closed form"
+            " is in docs/physics-dpi.md.",
         ),
         checks=_checks(rate, rheobase, adapting, corners),
         figures=(_figure(context, rate),),

@@ -25,6 +25,7 @@ from spicetwin.report.style import Axis
 from spicetwin.stages.context import ROOM, TEMPERATURES, RunContext, value_at
 from spicetwin.stages.hand import hand_table
 from spicetwin.stages.synapse_hand import hand_rows
+from spicetwin.stages.synapse_turn_on import turn_on
 
 #: Leak currents over which the time constant is shown (A), and how many.
 RANGE, POINTS, QUICK_POINTS = (50e-15, 500e-12), 13, 5
@@ -55,6 +56,7 @@ def synapse(context: RunContext) -> Section:
         for name, bench in benches.items()
     }
     rows = hand_rows(context, found)
+    rise, rise_figure = turn_on(context, value_at(found["decay"], "tau_syn", corner="tt"))
     return Section(
         "synapse",
         "DPI synapse",
@@ -65,8 +67,8 @@ def synapse(context: RunContext) -> Section:
             " what it predicts. Formulas with m = 1 neglect that the pair's slope factor is 11 % above the"
             " output transistor's, which is why the increment comes out low.",
         ),
-        checks=(*_tau_checks(decades, law, corners), _drift_check(heat)),
-        figures=(_tau_figure(context, decades, law), *_heat_figures(context, heat)),
+        checks=(*_tau_checks(decades, law, corners), rise, _drift_check(heat)),
+        figures=(_tau_figure(context, decades, law), rise_figure, *_heat_figures(context, heat)),
         tables=(
             hand_table("Hand analysis against simulation, 27 °C", rows, corners),
             _law_table(law),
