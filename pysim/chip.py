@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -90,7 +91,8 @@ class Chip:
         ModelError
             When the table lacks a required entry, or holds half a feedback law.
         """
-        return DpiNeuron(**self._fields(NEURON_REQUIRED, NEURON_OPTIONAL), feedback=self._feedback())
+        fields: dict[str, Any] = dict(self._fields(NEURON_REQUIRED, NEURON_OPTIONAL))
+        return DpiNeuron(**fields, feedback=self._feedback())
 
     def _fields(self, required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, FloatArray]:
         missing = [f"{self.block}.{n}" for n in required if n not in self.values]

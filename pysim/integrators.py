@@ -72,7 +72,8 @@ class Problem:
     """Parameters and input of N neurons with S synapses each, flattened.
 
     ``row[s, i]`` is the train that drives synapse s of neuron i; ``inhibitory[s]`` says on which side it
-    acts.
+    acts. The synapse ``own``, always the last, is driven by the neuron's own spikes (adaptation) and has no
+    row; -1: there is none.
     """
 
     neuron: FloatArray
@@ -82,6 +83,7 @@ class Problem:
     inhibitory: NDArray[np.bool_]
     i_in: FloatArray
     row: IntArray
+    own: int = -1
 
     @classmethod
     def build(
@@ -94,6 +96,10 @@ class Problem:
     ) -> Problem:
         """Flatten parameters; ``row`` has shape (S, N)."""
         n = int(np.prod(neuron.shape))
+        own = -1
+        if neuron.adaptation is not None:
+            own = len(synapses)
+            synapses, inhibitory = (*synapses, neuron.adaptation), (*inhibitory, True)
         stacked = np.empty((8, len(synapses), n))
         for s, synapse in enumerate(synapses):
             stacked[:, s] = synapse.parameters()
@@ -108,6 +114,7 @@ class Problem:
             np.array(inhibitory, dtype=np.bool_),
             current,
             np.ascontiguousarray(row, dtype=np.int64),
+            own,
         )
 
     def part(self, index: IntArray) -> Problem:
@@ -175,8 +182,11 @@ def integrate(
     tuple
         Neuron index and time (s) of every spike, by neuron, then time.
     """
-    first = np.ascontiguousarray(trains.offsets[:-1][problem.row])
-    stop = np.ascontiguousarray(trains.offsets[1:][problem.row])
+    first, stop = trains.offsets[:-1][problem.row], trains.offsets[1:][problem.row]
+    if problem.own >= 0:
+        none = np.zeros((1, problem.row.shape[1]), dtype=np.int64)
+        first, stop = np.concatenate([first, none]), np.concatenate([stop, none])
+    first, stop = np.ascontiguousarray(first), np.ascontiguousarray(stop)
     if backend == "numpy":
         return advance(problem, state, trains.times, first, stop, until, tolerance)
     from pysim.kernels import dpi
@@ -195,6 +205,7 @@ def integrate(
             problem.grid,
             problem.synapse,
             problem.inhibitory,
+            problem.own,
             problem.i_in,
             trains.times,
             first,
@@ -353,7 +364,18 @@ def _step(
     decayed = state.adaptation[fired] * np.exp(-(at - state.last[fired]) / q[11])
     state.adaptation[fired] = decayed + q[12]
     state.last[fired] = at
+    if problem.own >= 0:
+        _start_pulse(problem, state, fired, at)
     return fired, at
+
+
+def _start_pulse(problem: Problem, state: State, lanes: IntArray, at: FloatArray) -> None:
+    """Start the pulse of the block that the lanes' own spikes drive."""
+    s = problem.own
+    p = problem.synapse[:, s, lanes]
+    state.x[s, lanes] = _present(p, state.x[s, lanes], state.since[s, lanes], state.end[s, lanes], at)
+    state.since[s, lanes] = at
+    state.end[s, lanes] = at + p[3]
 
 
 def _peak(y: FloatArray, new: FloatArray, d0: FloatArray, d1: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -172,9 +171,7 @@ def run_neurons(
     each row of its leading axes.
     """
     shape = np.broadcast_shapes(neuron.shape, np.shape(i_in))
-    names = [f.name for f in dataclasses.fields(neuron) if f.name != "feedback"]
-    fields = {n: np.broadcast_to(neuron.array(n), shape) for n in names}
-    batch = DpiNeuron(**fields, feedback=neuron.feedback)
+    batch = neuron.broadcast(shape)
     problem = Problem.build(
         batch,
         np.asarray(i_in, dtype=np.float64),

@@ -50,7 +50,13 @@ SCHEMA: dict[str, Any] = _object(
     sources={"type": "array", "items": {"enum": list(SOURCES)}, "uniqueItems": True},
     extrapolate={"type": "boolean"},
     tolerance={"type": "number", "exclusiveMinimum": 0, "maximum": 0.01},
-    neurons=_object(("count",), count=_COUNT, i_in={"type": "number", "minimum": 0}, bias=_BIAS),
+    neurons=_object(
+        ("count",),
+        count=_COUNT,
+        i_in={"type": "number", "minimum": 0},
+        bias=_BIAS,
+        adaptation=_object(("bias",), bias=_BIAS),
+    ),
     inputs={
         "type": "object",
         "propertyNames": {"not": {"const": "neurons"}},
@@ -244,7 +250,12 @@ def build(
         )
         drawn.append(chip)
         projections.append(_projection(s, k, p, chip, inputs, seed))
-    network = Network(soma.neuron(), tuple(projections), float(neurons.get("i_in", 0.0)))
+    cells = soma.neuron()
+    if "adaptation" in neurons:
+        slow = {**warmth, **neurons["adaptation"]["bias"]}
+        block = draw(table, shape, seed, sources, block="adaptation", at=slow, extrapolate=extrapolate)
+        cells = cells.with_adaptation(block.synapse())
+    network = Network(cells, tuple(projections), float(neurons.get("i_in", 0.0)))
     return Build(network, table, soma, tuple(drawn))
 
 

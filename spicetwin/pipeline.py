@@ -26,11 +26,14 @@ class Stage:
 
 def stages() -> tuple[Stage, ...]:
     """Stages in the order of the report; the later ones use what the earlier ones found."""
+    from spicetwin.stages.calibration import calibration
+    from spicetwin.stages.compare import compare
     from spicetwin.stages.failures import failures
     from spicetwin.stages.fits import fits
     from spicetwin.stages.montecarlo import montecarlo
     from spicetwin.stages.neuron import neuron
     from spicetwin.stages.overview import overview
+    from spicetwin.stages.population import population
     from spicetwin.stages.process import process
     from spicetwin.stages.synapse import synapse
 
@@ -41,6 +44,9 @@ def stages() -> tuple[Stage, ...]:
         Stage("neuron", "DPI neuron", neuron),
         Stage("montecarlo", "Mismatch", montecarlo),
         Stage("fits", "Fits", fits),
+        Stage("calibration", "Calibration table", calibration),
+        Stage("compare", "Twin against transistors", compare),
+        Stage("population", "Population of drawn chips", population),
         Stage("failures", "Failed points and provenance", failures),
     )
 

@@ -252,6 +252,7 @@ def advance_all(
     grid: FloatArray,
     p: FloatArray,
     inhibitory: BoolArray,
+    own: int,
     i_in: FloatArray,
     times: FloatArray,
     first: IntArray,
@@ -332,6 +333,10 @@ def advance_all(
             hold = t + q[6, i]
             ahp = ahp * math.exp(-(t - before) / q[11, i]) + q[12, i]
             before = t
+            if own >= 0:
+                x[own, i] = _present(p, own, i, x[own, i], since[own, i], end[own, i], t)
+                since[own, i] = t
+                end[own, i] = t + p[3, own, i]
             buffer[i, n] = t
             n += 1
         time[i], membrane[i], step[i], count[i] = t, y, h, n

@@ -19,12 +19,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pysim.errors import ModelError
+from pysim.synapses.dpi import DpiSynapse
 
 FloatArray = NDArray[np.float64]
 
@@ -136,6 +137,10 @@ class DpiNeuron:
         Decay (s) and increment per spike (A) of I_ahp; a step of zero switches adaptation off.
     feedback
         Positive-feedback law.
+    adaptation
+        DPI block that the neuron's own spikes drive; its output adds to I_ahp. It has the full dynamics
+        that ``tau_adaptation`` and ``i_adaptation_step`` linearise: growth from the floor, saturation, a
+        pulse that takes time. ``None``: none.
 
     Raises
     ------
@@ -154,12 +159,13 @@ class DpiNeuron:
     tau_adaptation: ArrayLike = 0.1
     i_adaptation_step: ArrayLike = 0.0
     feedback: Feedback = field(default_factory=NoFeedback)
+    adaptation: DpiSynapse | None = None
 
     def __post_init__(self) -> None:
         """Check and broadcast."""
         if self.i_floor is None:
             object.__setattr__(self, "i_floor", self.i_reset)
-        names = [f.name for f in dataclasses.fields(self) if f.name != "feedback"]
+        names = [f.name for f in dataclasses.fields(self) if f.name not in ("feedback", "adaptation")]
         rows = [np.asarray(r, dtype=np.float64) for r in self.feedback.rows()]
         arrays = np.broadcast_arrays(*(np.asarray(getattr(self, n), dtype=np.float64) for n in names), *rows)
         for name, array in zip(names, arrays, strict=False):
@@ -176,9 +182,23 @@ class DpiNeuron:
         if (self.array("i_reset") >= self.array("i_threshold")).any():
             raise ModelError("DPI neuron: i_reset must lie below i_threshold")
 
+        if self.adaptation is not None and self.adaptation.shape != self.shape:
+            object.__setattr__(self, "adaptation", self.adaptation.broadcast(self.shape))
+
     def array(self, name: str) -> FloatArray:
         """Parameter as an array of the batch's shape."""
         return np.asarray(getattr(self, name), dtype=np.float64)
+
+    def broadcast(self, shape: tuple[int, ...]) -> DpiNeuron:
+        """The same neurons as a batch of ``shape``."""
+        kept = ("feedback", "adaptation")
+        names = [f.name for f in dataclasses.fields(self) if f.name not in kept]
+        fields: dict[str, Any] = {n: np.broadcast_to(self.array(n), shape) for n in names}
+        return dataclasses.replace(self, **fields)
+
+    def with_adaptation(self, block: DpiSynapse) -> DpiNeuron:
+        """The same neurons with this adaptation block."""
+        return dataclasses.replace(self, adaptation=block)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -147,6 +147,11 @@ class DpiSynapse:
                 raise ModelError(f"DPI synapse: {name} = {value!r}; accepted: finite and {need}")
             object.__setattr__(self, name, array)
 
+    def broadcast(self, shape: tuple[int, ...]) -> DpiSynapse:
+        """The same synapses as a batch of ``shape``."""
+        names = [f.name for f in dataclasses.fields(self)]
+        return DpiSynapse(**{n: np.broadcast_to(self.array(n), shape) for n in names})
+
     def array(self, name: str) -> FloatArray:
         """Parameter as an array of the batch's shape."""
         return np.asarray(getattr(self, name), dtype=np.float64)

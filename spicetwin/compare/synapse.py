@@ -70,7 +70,7 @@ def requests(process: str, *, quick: bool) -> list[tuple[str, str, SynapseReques
     rng = np.random.default_rng(TRAIN_SEED)
     runs: list[tuple[str, str, SynapseRequest]] = []
     for gap in GAPS:
-        spikes = (1e-4, 1e-4 + gap * tau)
+        spikes: tuple[float, ...] = (1e-4, 1e-4 + gap * tau)
         runs.append(
             (f"double pulse, gap {gap:g} tau", "stimulus", _request(biases, T_REF, process, spikes, tau))
         )
@@ -133,7 +133,8 @@ def twin_current(table: CalibrationTable, request: SynapseRequest) -> FloatArray
     """Output current of the typical twin of ``table`` for a request (A)."""
     at = {**request.biases, "temperature": request.conditions.temperature}
     chip = draw(table, (1, 1), 0, (), block="synapse", at=at)
-    return chip.synapse().run(np.asarray(request.spikes), np.asarray(request.times))[0, 0]
+    current: FloatArray = chip.synapse().run(np.asarray(request.spikes), np.asarray(request.times))[0, 0]
+    return current
 
 
 def worst(cases: Sequence[SynapseCase], *kinds: str) -> SynapseCase:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from calibration.recipe_run import RecipeResult
+    from calibration.table import CalibrationTable
     from circuits.characterisation import Characterisation
     from circuits.ngspice.pool import Pool
     from circuits.plan import Plan
@@ -40,6 +41,8 @@ class RunContext:
         Told one line a step, for stderr.
     characterisations, fits
         What the stages before have found, by name.
+    table
+        Calibration table of this run.
     """
 
     folder: Path
@@ -48,6 +51,7 @@ class RunContext:
     say: Callable[[str], None]
     characterisations: dict[str, Characterisation] = field(default_factory=dict)
     fits: dict[str, RecipeResult] = field(default_factory=dict)
+    table: CalibrationTable | None = None
 
     @cached_property
     def process(self) -> Process:
@@ -55,6 +59,12 @@ class RunContext:
         from circuits.process import get_process
 
         return get_process("generic130")
+
+    def calibrated(self) -> CalibrationTable:
+        """Table of this run, or the packaged one where the calibration has not run."""
+        from calibration.table import load, resolve
+
+        return load(resolve(f"dpi_{self.process.name}")) if self.table is None else self.table
 
     def characterise(self, name: str, plan: Plan) -> Characterisation:
         """Run ``plan`` into ``data/{name}.nc``; an interrupted run of the same plan is continued.
