@@ -1,1 +1,1 @@
-
+"""From measured or simulated data to calibration tables: readers, laws, fits, recipes, tables."""

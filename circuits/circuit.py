@@ -111,4 +111,7 @@ class Circuit(Parametrised):
         def metres(size: str | float) -> float:
             return values[size] if isinstance(size, str) else size
 
-        return {m: (polarity, metres(w), metres(l)) for m, (polarity, w, l) in self.transistors.items()}
+        return {
+            name: (polarity, metres(width), metres(length))
+            for name, (polarity, width, length) in self.transistors.items()
+        }

@@ -1,1 +1,1 @@
-
+"""SPICE text only: subcircuits and model cards, as package data."""

@@ -50,6 +50,9 @@ BEFORE = 1e-6
 #: degrees C gave no clean fold.
 FEEDBACK_LEVEL = 0.95
 
+#: Drain of the adaptation probe (V): at half the supply it would show 5 % more than the membrane loses.
+AHP_DRAIN = 0.26
+
 _SAVE = ("spk", "xdut.vmem", "xdut.vahp", "vimem#branch", "viahp#branch", "vdd#branch", "vddb#branch")
 
 
@@ -57,8 +60,9 @@ _SAVE = ("spk", "xdut.vmem", "xdut.vahp", "vimem#branch", "viahp#branch", "vdd#b
 class NeuronBench(Testbench):
     """What the neuron's testbenches share: dut, time resolution, unloaded probes of two currents.
 
-    A probe is a copy of the dut's membrane or adaptation transistor, its gate driven through an ideal buffer,
-    its drain at half the supply: it shows the current also while the dut's own transistor is not saturated.
+    A probe is a copy of the dut's membrane or adaptation transistor, its gate driven through an ideal buffer: it
+    shows the current also while the dut's own transistor is not saturated. The membrane probe's drain is at half
+    the supply; the adaptation probe's at the voltage a membrane has near threshold, where that current decides.
     """
 
     family: ClassVar[str] = "dpi"
@@ -96,7 +100,7 @@ class NeuronBench(Testbench):
             f"emem gmem 0 xdut.vmem 0 1\nmmem dmem gmem 0 0 nfet w={circuit.w_mem!r} l={circuit.l_mem!r}",
             f"vimem dmem 0 {half!r}",
             f"eahp gahp 0 xdut.vahp 0 1\nmahp dahp gahp 0 0 nfet w={circuit.w_ahp!r} l={circuit.l_ahp!r}",
-            f"viahp dahp 0 {half!r}",
+            f"viahp dahp 0 {AHP_DRAIN!r}",
         )
         flat = tuple(part for text in sources for part in text.split("\n"))
         return Deck(

@@ -14,7 +14,7 @@ def failures(context: RunContext) -> Section:
     total = sum(int(result.dataset["status"].size) for result in results)
     failed = sum(len(result.failures) for result in results)
     value = f"{failed} of {total}"
-    check = Check("Simulated points that failed", value, "<= 1 %", failed <= 0.01 * total, "spicetwin run")
+    check = Check("Simulated points that failed", value, "≤ 1 %", failed <= 0.01 * total, "spicetwin run")
     text = (
         f"{total} points were simulated or taken from the result cache; {failed} gave no result. A point that"
         " fails is kept with its reason and never enters a statistic.",

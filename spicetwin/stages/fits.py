@@ -12,6 +12,7 @@ from spicetwin.output import engineering
 from spicetwin.report.document import Cell, Check, Figure, Section, Table
 from spicetwin.stages.context import RunContext
 from spicetwin.stages.fit_figures import fit_figures
+from spicetwin.stages.hand import percent
 from spicetwin.writing import write_text
 
 
@@ -53,10 +54,12 @@ def _text(result: RecipeResult) -> str:
         how = f"reduced χ² {only.redchi:.2f}"
     else:
         how = f"{len(result.fits)} fits, {summary['fits']['GOOD']} of them GOOD"
+    missed = ", ".join(dict.fromkeys(m.subject for m in result.metrics if m.passed is False))
+    beyond = f" Beyond its limit: {missed}." if missed else ""
     notes = "; ".join(result.recipe.notes)
     return (
-        f"{result.recipe.title} ({result.recipe.name}): {result.verdict}. {how}; {summary['rows']} values"
-        f" ({kinds}), {summary['censored']} censored. {notes[:1].upper()}{notes[1:]}."
+        f"{result.recipe.title} ({result.recipe.name}): {result.verdict}, {how}, {summary['rows']} values"
+        f" ({kinds}), {summary['censored']} censored.{beyond} Notes: {notes}."
     )
 
 
@@ -73,8 +76,8 @@ def _checks(result: RecipeResult) -> list[Check]:
         if name.startswith(worst.subject) or " within " in name:
             value, limit = f"{worst.value:.4g}", name.partition(" within ")[2]
         else:
-            value = f"{100 * worst.error:+.1f} % ({worst.subject}); {held} of {len(judged)} hold"
-            limit = f"<= {100 * worst.limit:.0f} %"
+            value = f"{percent(worst.error)} ({worst.subject}); {held} of {len(judged)} hold"
+            limit = f"≤ {100 * worst.limit:.0f} %"
         found.append(Check(f"{result.recipe.name}: {name}", value, limit, held == len(judged), command))
     good = result.verdict == "GOOD"
     if not found:
@@ -98,7 +101,7 @@ def _tables(result: RecipeResult) -> list[Table]:
                 m.subject,
                 m.value,
                 m.expected,
-                f"{100 * m.error:+.1f} %",
+                percent(m.error),
                 f"{100 * m.limit:.1f} %",
                 "shown" if m.passed is None else "holds" if m.passed else "fails",
             )

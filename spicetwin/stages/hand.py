@@ -46,6 +46,11 @@ class HandRow:
         return self.simulated[corner] / self.expected[corner]
 
 
+def percent(ratio: float, digits: int = 1) -> str:
+    """Signed deviation in percent with a true minus sign."""
+    return f"{100 * ratio:+.{digits}f} %".replace("-", "−")
+
+
 def devices(
     context: RunContext,
     name: str,

@@ -14,7 +14,7 @@ from spicetwin.report.document import Cell, Check, Section, Table
 from spicetwin.report.figures import lognormal_histogram
 from spicetwin.report.style import Axis
 from spicetwin.stages.context import RunContext
-from spicetwin.stages.hand import THERMAL, devices
+from spicetwin.stages.hand import THERMAL, devices, percent
 
 SAMPLES, QUICK_SAMPLES = 500, 60
 SEED = 1
@@ -38,8 +38,8 @@ def montecarlo(context: RunContext) -> Section:
     why = " (95 % sampling error of the quick run)" if limit > LIMIT else ""
     check = Check(
         f"σ(ln τ) over {tau.size} chips against propagation of κ σ_VT / U_T",
-        f"{spread:.3f} against {predicted:.3f}, {100 * difference:+.1f} %",
-        f"<= {100 * limit:.0f} %{why}",
+        f"{spread:.3f} against {predicted:.3f}, {percent(difference)}",
+        f"≤ {100 * limit:.0f} %{why}",
         abs(difference) <= limit,
         f"spicetwin characterise dpi_synapse_decay --samples {samples} --seed {SEED} -o chips.nc",
     )

@@ -46,10 +46,8 @@ def neuron(context: RunContext) -> Section:
     tables = (
         hand_table("Hand analysis against simulation, 27 °C", rows, corners),
         hand_table("Adaptation", (adapting,), tuple(adapting.expected)),
-        *(
-            dataclasses.replace(observables_table(result), folded=True)
-            for result in (rheobase, spiking, adaptation)
-        ),
+        observables_table(spiking, caption="Spikes, energy and power at 200 pA, by corner"),
+        *(dataclasses.replace(observables_table(result), folded=True) for result in (rheobase, adaptation)),
     )
     return Section(
         "neuron",
@@ -164,7 +162,7 @@ def _checks(
         Check(
             "Adaptation time constant against C U_T / (κ I_τ)",
             f"{100 * worst:.1f} %" if math.isfinite(worst) else "failed",
-            "<= 5 %",
+            "≤ 5 %",
             bool(np.isfinite(worst) and worst <= 0.05),
             "spicetwin characterise dpi_neuron_adaptation -o adaptation.nc",
         ),

@@ -18,8 +18,9 @@ from circuits.families.dpi_synapse import SynapseDecay, SynapsePair, SynapseTrai
 from circuits.families.dpi_synapse_static import SynapseNoise, SynapseRest
 from circuits.plan import Plan
 from circuits.testbench import Testbench
+from spicetwin.output import engineering
 from spicetwin.report.content import curves, observables_table
-from spicetwin.report.document import Check, Figure, Section, Table
+from spicetwin.report.document import Cell, Check, Figure, Section, Table
 from spicetwin.report.figures import observable_by_corner
 from spicetwin.report.style import Axis
 from spicetwin.stages.context import ROOM, TEMPERATURES, RunContext, value_at
@@ -72,6 +73,7 @@ def synapse(context: RunContext) -> Section:
         tables=(
             hand_table("Hand analysis against simulation, 27 °C", rows, corners),
             _law_table(law),
+            _heat_table(heat, corners),
             *(_observables(result) for result in found.values()),
         ),
     )
@@ -109,14 +111,14 @@ def _tau_checks(
         Check(
             f"τ = C U_T / (κ (I_τ + I_leak)) over {span:.0f} decades of I_τ, {len(corners)} corners",
             f"{100 * worst:.1f} %",
-            f"<= {100 * TAU_LIMIT:.0f} %",
+            f"≤ {100 * TAU_LIMIT:.0f} %",
             worst <= TAU_LIMIT,
             COMMAND,
         ),
         Check(
             "The decay is exponential at every level of I_τ, every corner",
             f"{100 * shape:.2f} % largest deviation",
-            f"<= {100 * EXPONENTIAL_LIMIT:.0f} %",
+            f"≤ {100 * EXPONENTIAL_LIMIT:.0f} %",
             shape <= EXPONENTIAL_LIMIT,
             COMMAND,
         ),
@@ -207,6 +209,20 @@ def _heat_figures(context: RunContext, heat: tuple[Characterisation, Characteris
             " It is a p transistor: ff coincides with sf, ss with fs.",
         ),
     )
+
+
+def _heat_table(heat: tuple[Characterisation, Characterisation], corners: tuple[str, ...]) -> Table:
+    """Decay time, its drift, and the floor over temperature by corner."""
+    cold, _, hot = TEMPERATURES
+    rows: list[tuple[Cell, ...]] = []
+    for corner in corners:
+        times = [value_at(heat[0], "tau_syn", corner=corner, temperature=t) for t in TEMPERATURES]
+        floors = [value_at(heat[1], "i_floor", corner=corner, temperature=t) for t in TEMPERATURES]
+        drift = 100 * math.log(times[-1] / times[0]) / (hot - cold)
+        shown = (engineering(floor, "A", digits=3) for floor in floors)
+        rows.append((corner, *(t / 1e-3 for t in times), drift, *shown))
+    columns = ("Corner", "τ, −20 °C (ms)", "27 °C", "85 °C", "Drift (%/K)", "Floor, −20 °C", "27 °C", "85 °C")
+    return Table("Decay time and floor over temperature, I_τ = 5 pA", columns, tuple(rows))
 
 
 def _celsius(

@@ -69,7 +69,7 @@ def turn_on(context: RunContext, tau: float) -> tuple[Check, Figure]:
     check = Check(
         "Turn-on follows the implicit solution of the state equation, τ from the decay",
         f"{100 * worst:.1f} % largest deviation",
-        f"<= {100 * LIMIT:.0f} %",
+        f"≤ {100 * LIMIT:.0f} %",
         worst <= LIMIT,
         "spicetwin run --quick",
     )
