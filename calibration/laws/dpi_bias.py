@@ -32,11 +32,18 @@ def mirrored(
 
 
 def leak_current(
-    i_tau: Values, temperature: Values, i_leak: Values, activation: Values, temperature_ref: Values
+    i_tau: Values,
+    temperature: Values,
+    exponent: Values,
+    current_ref: Values,
+    i_leak: Values,
+    activation: Values,
+    temperature_ref: Values,
 ) -> FloatArray:
-    """Total discharge current I_tau + I_leak(T)."""
+    """Total discharge current: the mirrored I_tau and I_leak(T)."""
     leak = arrhenius(temperature, i_leak, activation, temperature_ref)
-    return np.asarray(np.asarray(i_tau, dtype=np.float64) + leak, dtype=np.float64)
+    own = mirrored(i_tau, temperature, 1.0, exponent, current_ref, 0.0, temperature_ref)
+    return np.asarray(own + leak, dtype=np.float64)
 
 
 def tau_biased(
@@ -44,12 +51,15 @@ def tau_biased(
     temperature: Values,
     c_syn: Values,
     kappa: Values,
+    exponent: Values,
+    current_ref: Values,
     i_leak: Values,
     activation: Values,
     temperature_ref: Values,
 ) -> FloatArray:
-    """Time constant C U_T / (kappa (I_tau + I_leak(T)))."""
-    return tau(i_tau, temperature, c_syn, kappa, arrhenius(temperature, i_leak, activation, temperature_ref))
+    """Time constant C U_T / (kappa (I_tau + I_leak(T))), I_tau mirrored."""
+    total = leak_current(i_tau, temperature, exponent, current_ref, i_leak, activation, temperature_ref)
+    return tau(total, temperature, c_syn, kappa, 0.0)
 
 
 def gain(
@@ -178,6 +188,12 @@ def _span_params(charge: float) -> dict[str, LawParam]:
     }
 
 
+_MIRRORED_LEAK = {
+    "exponent": LawParam("1", 1.0, (0.2, 3.0), description="of the leak mirror; 1 in weak inversion"),
+    "current_ref": LawParam("A", 5e-12, LOG_CURRENT, "log", "reference bias: hold fixed"),
+    "i_leak": I_LEAK,
+    "activation": ACTIVATION,
+}
 _MIRROR_EQUATION = "I = scale I_ref (bias/I_ref)^exponent exp(tc (T - T_ref))"
 _FLOOR = {
     "i_floor": LawParam("A", 1e-13, LOG_CURRENT, "log", "off-current at the reference temperature"),
@@ -190,8 +206,8 @@ LAWS = (
         leak_current,
         {"i_tau": "A", "temperature": "K"},
         "A",
-        {"i_leak": I_LEAK, "activation": ACTIVATION, "temperature_ref": T_REF},
-        "I = I_tau + I_leak exp[-(E_a/k)(1/T - 1/T_ref)]",
+        {**_MIRRORED_LEAK, "temperature_ref": T_REF},
+        "I = I_ref (I_tau/I_ref)^exponent + I_leak exp[-(E_a/k)(1/T - 1/T_ref)]",
         SOURCE,
     ),
     Law(
@@ -202,11 +218,10 @@ LAWS = (
         {
             "c_syn": C_SYN,
             "kappa": KAPPA,
-            "i_leak": I_LEAK,
-            "activation": ACTIVATION,
+            **_MIRRORED_LEAK,
             "temperature_ref": T_REF,
         },
-        "tau = C U_T / (kappa (I_tau + I_leak exp[-(E_a/k)(1/T - 1/T_ref)]))",
+        "tau = C U_T / (kappa (I_ref (I_tau/I_ref)^exponent + I_leak exp[-(E_a/k)(1/T - 1/T_ref)]))",
         f"{SOURCE}; C and kappa enter as a quotient: hold C fixed",
     ),
     Law(

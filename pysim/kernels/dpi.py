@@ -158,6 +158,8 @@ def _slope(
     code: int, q: FloatArray, i: int, grid: FloatArray, current: tuple[float, float], y: float
 ) -> float:
     i_in, shunt = current
+    if q[13, i] != 1.0 and i_in > 0.0:
+        i_in *= (i_in / q[2, i]) ** (q[13, i] - 1.0)
     y = min(max(y, -600.0), q[4, i] + 0.5)
     # One exponential serves all terms where the slope ratio is 1.
     e = math.exp(y)

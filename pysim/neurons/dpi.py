@@ -131,6 +131,8 @@ class DpiNeuron:
         Membrane current at the spike and after it (A); time held at reset (s).
     slope_ratio
         kappa_n / kappa_p of the input pair.
+    input_exponent
+        n of the effective input I_g (I_in / I_g)^n: the pair's drain voltages move with its current; 1 is ideal.
     i_floor
         Leakage floor of I_m (A); ``None``: equal to ``i_reset``.
     tau_adaptation, i_adaptation_step
@@ -155,6 +157,7 @@ class DpiNeuron:
     i_reset: ArrayLike
     t_refractory: ArrayLike
     slope_ratio: ArrayLike = 1.0
+    input_exponent: ArrayLike = 1.0
     i_floor: ArrayLike | None = None
     tau_adaptation: ArrayLike = 0.1
     i_adaptation_step: ArrayLike = 0.0
@@ -206,10 +209,10 @@ class DpiNeuron:
         return self.array("tau").shape
 
     def parameters(self) -> FloatArray:
-        """Parameters as the integrators take them, shape (13, size).
+        """Parameters as the integrators take them, shape (14, size).
 
         Rows: 0 tau, 1 I_tau, 2 I_g, 3 m, 4 ln(I_threshold/I_g), 5 ln(I_reset/I_g), 6 t_refractory, 7
-        I_fl/I_g, 8-10 feedback, 11 tau_adaptation, 12 i_adaptation_step.
+        I_fl/I_g, 8-10 feedback, 11 tau_adaptation, 12 i_adaptation_step, 13 input_exponent.
         """
         gain = self.array("i_gain")
         rows = [
@@ -224,6 +227,7 @@ class DpiNeuron:
             *(np.broadcast_to(np.asarray(r, dtype=np.float64), self.shape) for r in self.feedback.rows()),
             self.array("tau_adaptation"),
             self.array("i_adaptation_step"),
+            self.array("input_exponent"),
         ]
         return np.ascontiguousarray([row.ravel() for row in rows])
 
@@ -236,7 +240,8 @@ class DpiNeuron:
         (I_thr/I_g)^m)."""
         u = (self.array("i_threshold") / self.array("i_gain")) ** self.array("slope_ratio")
         drop = 1.0 - self.array("i_floor") / self.array("i_threshold")
-        return np.asarray(self.array("i_tau") * drop * (1.0 + u))
+        drive = self.array("i_tau") * drop * (1.0 + u) / self.array("i_gain")
+        return np.asarray(self.array("i_gain") * drive ** (1.0 / self.array("input_exponent")))
 
 
 def feedback_current(code: int, q: FloatArray, grid: FloatArray, y: FloatArray) -> FloatArray:
@@ -272,6 +277,7 @@ def rate(
     overshoots a runaway must not overflow.
     """
     y = np.clip(y, -600.0, q[4] + 0.5)
+    i_in = i_in * np.where(i_in > 0.0, i_in / q[2], 1.0) ** (q[13] - 1.0)
     drive = i_in / (1.0 + np.exp(q[3] * y)) - i_shunt + feedback_current(code, q, grid, y)
     return np.asarray((drive / q[1] - 1.0 + q[7] * np.exp(-y)) / q[0])
 

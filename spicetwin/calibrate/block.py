@@ -57,9 +57,14 @@ def mirror_start(prefix: str, scale: float = 1.0) -> dict[str, FitParameter]:
     }
 
 
-def leak(capacitor: float) -> dict[str, Quantity]:
-    """Time constant and discharge current of a block with this state capacitor; they share the leakage."""
+def leak(capacitor: float, exponent: str | float = 1.0) -> dict[str, Quantity]:
+    """Time constant and discharge current of a block with this state capacitor; they share the leakage.
+
+    ``exponent`` of the leak mirror: a fit parameter, or a number that is held.
+    """
     shared: dict[str, str | float] = {
+        "exponent": exponent,
+        "current_ref": 5e-12,
         "i_leak": "i_leak",
         "activation": "leak_activation",
         "temperature_ref": T_REF,
@@ -75,7 +80,7 @@ def leak_start() -> dict[str, FitParameter]:
     return {
         "kappa": FitParameter(0.72, "1", (0.3, 1.0)),
         "i_leak": FitParameter(5e-15, "A", (1e-17, 1e-11), scale="log"),
-        "leak_activation": FitParameter(0.3, "eV", (-0.5, 1.5)),
+        "leak_activation": FitParameter(0.5, "eV", (-0.5, 1.5)),
     }
 
 

@@ -67,7 +67,7 @@ def calibrate(
         "neuron": [
             neuron.calibration_request(p, process, p["temperature"])
             for p in corners_and_fill(
-                {**neuron.BOX, "overdrive": neuron.OVERDRIVE}, points["neuron"], SEEDS["neuron"]
+                {**neuron.DESIGN_BOX, "overdrive": neuron.OVERDRIVE}, points["neuron"], SEEDS["neuron"]
             )
         ],
         "adaptation": [

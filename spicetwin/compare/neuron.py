@@ -26,8 +26,8 @@ Levels = tuple[tuple[float, float], ...]
 #: Seeds of the held-out bias points and of the random input currents.
 BIAS_SEED, CURRENT_SEED = 777, 4242
 
-#: Smallest input of a held-out run over the twin's rheobase: closer, any neuron's interval diverges.
-OVERDRIVE = 1.4
+#: Bias that switches the adaptation off when it is NO_ADAPTATION.
+WEIGHT = adaptation.CIRCUIT_NAMES["i_weight"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class NeuronCase:
     request: NeuronRequest
     spice: FloatArray
     twin: FloatArray
+
+    @property
+    def adapting(self) -> bool:
+        """Whether the adaptation is on."""
+        return self.request.biases[WEIGHT] > neuron.NO_ADAPTATION
 
     @property
     def errors(self) -> FloatArray:
@@ -68,32 +73,31 @@ def default_biases() -> dict[str, float]:
 
 
 def requests(table: CalibrationTable, process: str, *, quick: bool) -> list[tuple[str, NeuronRequest]]:
-    """Held-out runs: constant currents, a staircase, a random waveform at the defaults; new bias points."""
+    """Held-out runs, first with the adaptation switched off, then with it.
+
+    Staircase, random levels and constant currents at the default biases, constant currents at new bias points.
+    """
     rng = np.random.default_rng(CURRENT_SEED)
-    biases = default_biases()
-    rheobase = float(twin(table, biases, T_REF).rheobase()[0, 0])
-    runs = [
-        (
-            f"constant {factor:g} x rheobase",
-            _request(biases, T_REF, process, _steps([0.0], [factor * rheobase]), 0.12),
-        )
-        for factor in ((1.8, 4.0) if quick else (1.5, 2.3, 4.0, 7.0))
-    ]
-    stairs = _steps([0.0, 0.04, 0.08], [2.0 * rheobase, 4.0 * rheobase, 2.5 * rheobase])
-    runs.append(("staircase", _request(biases, T_REF, process, stairs, 0.12)))
-    levels = rng.uniform(1.6, 5.0, 8) * rheobase
-    random = _steps([0.015 * k for k in range(8)], levels)
-    runs.append(("random levels", _request(biases, T_REF, process, random, 0.12)))
-    box: Box = {
-        **neuron.BOX,
-        **{f"a_{name}": r for name, r in adaptation.BOX.items() if name != "temperature"},
-    }
-    for k, point in enumerate(inside(box, 2 if quick else 6, BIAS_SEED)):
-        own = {name: point[name] for name in neuron.BOX if name != "temperature"}
-        own |= {c: point[f"a_{name}"] for name, c in adaptation.CIRCUIT_NAMES.items()}
-        temperature = point["temperature"]
-        drive = rng.uniform(1.8, 4.0) * float(twin(table, own, temperature).rheobase()[0, 0])
-        runs.append((f"bias point {k + 1}", _request(own, temperature, process, _steps([0.0], [drive]), 0.1)))
+    runs: list[tuple[str, NeuronRequest]] = []
+    for name, switch in (("alone", {WEIGHT: neuron.NO_ADAPTATION}), ("adapting", {})):
+        biases = default_biases() | switch
+        rheobase = float(twin(table, biases, T_REF).rheobase()[0, 0])
+        factors = (1.8, 4.0) if quick else (1.5, 2.3, 4.0, 7.0)
+        for factor in factors:
+            levels = _steps([0.0], [factor * rheobase])
+            runs.append((f"{name}, {factor:g} x rheobase", _request(biases, T_REF, process, levels, 0.12)))
+        stairs = _steps([0.0, 0.04, 0.08], [2.0 * rheobase, 4.0 * rheobase, 2.5 * rheobase])
+        runs.append((f"{name}, staircase", _request(biases, T_REF, process, stairs, 0.12)))
+        random = _steps([0.015 * k for k in range(8)], rng.uniform(1.6, 5.0, 8) * rheobase)
+        runs.append((f"{name}, random levels", _request(biases, T_REF, process, random, 0.12)))
+        own: Box = {f"a_{key}": r for key, r in adaptation.BOX.items() if key != "temperature"}
+        for k, point in enumerate(inside({**neuron.BOX, **own}, 2 if quick else 6, BIAS_SEED)):
+            drawn = {key: point[key] for key in neuron.BOX if key != "temperature"}
+            drawn |= {c: point[f"a_{key}"] for key, c in adaptation.CIRCUIT_NAMES.items()} | switch
+            temperature = point["temperature"]
+            drive = rng.uniform(1.8, 4.0) * float(twin(table, drawn, temperature).rheobase()[0, 0])
+            levels = _steps([0.0], [drive])
+            runs.append((f"{name}, bias point {k + 1}", _request(drawn, temperature, process, levels, 0.1)))
     return runs
 
 
@@ -118,12 +122,12 @@ def _request(
 def twin(table: CalibrationTable, biases: Mapping[str, float], temperature: float) -> Twin:
     """Typical twin of ``table`` at biases under the circuit's names."""
     at = {name: biases[name] for name in neuron.BOX if name != "temperature"} | {"temperature": temperature}
-    slow = {name: biases[own] for name, own in adaptation.CIRCUIT_NAMES.items()} | {
-        "temperature": temperature
-    }
     cell = draw(table, (1, 1), 0, (), block="neuron", at=at).neuron()
-    block = draw(table, (1, 1), 0, (), block="adaptation", at=slow).synapse()
-    return cell.with_adaptation(block)
+    if biases[WEIGHT] <= neuron.NO_ADAPTATION:
+        return cell
+    slow = {name: biases[own] for name, own in adaptation.CIRCUIT_NAMES.items()}
+    block = draw(table, (1, 1), 0, (), block="adaptation", at=slow | {"temperature": temperature})
+    return cell.with_adaptation(block.synapse())
 
 
 def compare_neuron(
