@@ -203,10 +203,12 @@ def build_command(
     from circuits.ngspice.pool import Pool
     from spicetwin.calibrate.dpi import calibrate
     from spicetwin.calibrate.record import now, provenance
+    from spicetwin.compare.dpi import compare_dpi, validated
 
     with Pool(jobs, timeout=120.0, cache=default_cache_dir()) as pool:
         done = calibrate(pool, process, version, now(), provenance(pool, process, quick=quick), quick=quick)
-    path = write(done.table, TABLES if root is None else root)
+        table = validated(done.table, compare_dpi(pool, done.table, quick=quick))
+    path = write(table, TABLES if root is None else root)
     verdicts = {name: fit.verdict for name, fit in done.fits.items()}
     if as_json:
         emit_json({"table": str(path), "verdicts": verdicts, "failed_points": len(done.failures)})

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from calibration.table import CalibrationTable
+from calibration.table import CalibrationTable, Validation
 from circuits.ngspice.pool import Pool
 from spicetwin.compare.neuron import NeuronCase, compare_neuron
 from spicetwin.compare.synapse import SynapseCase, compare_synapse, worst
@@ -85,6 +85,33 @@ def compare_dpi(pool: Pool, table: CalibrationTable, *, quick: bool = False) -> 
     synapse, lost = compare_synapse(pool, table, process, quick=quick)
     neuron, missed = compare_neuron(pool, table, process, quick=quick)
     return Comparison(table.reference, tuple(synapse), tuple(neuron), (*lost, *missed))
+
+
+def validated(table: CalibrationTable, comparison: Comparison) -> CalibrationTable:
+    """The table with the held-out errors in its entries."""
+    near = worst(comparison.synapse, "stimulus", "bias")
+    far = worst(comparison.synapse, "stimulus", "bias", "domain")
+    epsc = "largest rms error of the EPSC over its peak"
+    interval = "largest error of an inter-spike interval"
+    own = {
+        "synapse": (
+            Validation(
+                "held-out stimuli and biases at the reference temperature", epsc, near.error, WEAK_INVERSION
+            ),
+            Validation("held-out biases and temperatures of the domain", epsc, far.error, DOMAIN),
+        ),
+        "neuron": (_interval_validation("adaptation off", interval, comparison.neuron, False),),
+        "adaptation": (_interval_validation("adaptation on", interval, comparison.neuron, True),),
+    }
+    entries = {
+        name: replace(entry, validation=own[name.partition(".")[0]]) for name, entry in table.entries.items()
+    }
+    return replace(table, entries=entries)
+
+
+def _interval_validation(what: str, metric: str, cases: Sequence[NeuronCase], adapting: bool) -> Validation:
+    errors = np.concatenate([case.errors for case in cases if case.adapting is adapting])
+    return Validation(f"held-out inputs and biases, {what}", metric, float(errors.max()), INTERVAL)
 
 
 def write_waveforms(comparison: Comparison, path: Path) -> None:

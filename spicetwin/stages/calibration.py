@@ -10,6 +10,7 @@ import numpy as np
 from calibration.table import CalibrationTable, list_tables, load, write
 from spicetwin.calibrate.dpi import Calibration, calibrate
 from spicetwin.calibrate.record import now, provenance
+from spicetwin.compare.dpi import compare_dpi, validated
 from spicetwin.report.document import Cell, Check, Figure, Section, Table
 from spicetwin.report.figures import waveform_overlay
 from spicetwin.report.style import Axis
@@ -22,7 +23,8 @@ def calibration(context: RunContext) -> Section:
     """Fit the blocks, write the table, show the fit at its median and worst trace."""
     origin = provenance(context.pool, context.process.name, quick=context.quick)
     done = calibrate(context.pool, context.process.name, FIRST, now(), origin, quick=context.quick)
-    context.table = stored(done.table, context.folder / "tables")
+    context.comparison = compare_dpi(context.pool, done.table, quick=context.quick)
+    context.table = stored(validated(done.table, context.comparison), context.folder / "tables")
     figures = [_overlay(context, done, *chosen) for chosen in _chosen(done)]
     checks = tuple(
         Check(

@@ -14,7 +14,9 @@ from spicetwin.stages.context import RunContext
 
 def compare(context: RunContext) -> Section:
     """Run the held-out cases and show them with their limits."""
-    comparison = compare_dpi(context.pool, context.calibrated(), quick=context.quick)
+    comparison = context.comparison
+    if comparison is None:
+        comparison = compare_dpi(context.pool, context.calibrated(), quick=context.quick)
     data = context.folder / "data"
     data.mkdir(parents=True, exist_ok=True)
     write_waveforms(comparison, data / "compare_dpi.nc")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from circuits.ngspice.pool import Pool
     from circuits.plan import Plan
     from circuits.process import Process
+    from spicetwin.compare.dpi import Comparison
 
 #: Room temperature, and the range over which drift is shown (K).
 ROOM = 300.15
@@ -41,8 +42,8 @@ class RunContext:
         Told one line a step, for stderr.
     characterisations, fits
         What the stages before have found, by name.
-    table
-        Calibration table of this run.
+    table, comparison
+        Calibration table of this run, and its twin against held-out transistor-level runs.
     """
 
     folder: Path
@@ -52,6 +53,7 @@ class RunContext:
     characterisations: dict[str, Characterisation] = field(default_factory=dict)
     fits: dict[str, RecipeResult] = field(default_factory=dict)
     table: CalibrationTable | None = None
+    comparison: Comparison | None = None
 
     @cached_property
     def process(self) -> Process:
