@@ -20,6 +20,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """``--ngspice required`` turns a missing simulator from a skip into a failure; ``--slow`` runs validation."""
     parser.addoption("--ngspice", choices=("required", "if-available"), default="if-available")
     parser.addoption("--slow", action="store_true", help="run the validation tests marked slow")
+    parser.addoption(
+        "--regenerate-golden", action="store_true", help="rewrite tests/golden from the circuits"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
