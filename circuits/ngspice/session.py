@@ -55,14 +55,14 @@ class Session:
         The library is absent or does not load.
     """
 
-    def __init__(self, library: Path | None = None) -> None:
-        """Load the library (0.1 s with PySpice) and set it to one thread."""
+    def __init__(self, library: Path | None = None, scratch: Path | None = None) -> None:
+        """Load the library (0.1 s with PySpice) and set it to one thread; it runs in a folder below ``scratch``."""
         self.healthy = True
         self.runs = 0
         self._remarks: list[str] = []
         self._printed: list[str] = []
         self._scratch = tempfile.TemporaryDirectory(
-            prefix="spicetwin-ngspice-"
+            prefix="spicetwin-ngspice-", dir=scratch
         )  # BSIM4 writes bsim4.out where it runs
         self._binding = _bind(library or find_library(), self._scratch.name, self._hear, self._exited)
         found = re.search(r"ngspice-[\w.+-]+", " ".join(self._printed))

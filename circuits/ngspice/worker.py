@@ -102,7 +102,7 @@ class WorkerSimulator:
             self.hits += 1
             return stored
         if self._session is None:
-            self._session = Session(self.settings.library)
+            self._session = Session(self.settings.library, self.settings.current.parent)
             self._started()
         self._leave(deck)
         self.runs += 1

@@ -285,3 +285,11 @@ def test_library_search_failing_everywhere_names_the_package(monkeypatch: pytest
 def test_senseless_setting_is_refused(bad: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="accepted"):
         Pool(**bad)  # type: ignore[arg-type]
+
+
+def test_closed_pool_leaves_no_folder_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with Pool(2) as pool:
+        pool.map(divide, [1.0, 2.0, 3.0])
+        assert list(tmp_path.iterdir())
+    assert not list(tmp_path.iterdir())
