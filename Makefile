@@ -39,7 +39,9 @@ $(STAMP): pyproject.toml | system
 	@touch $@
 
 run: setup
-	@$(BIN)/spicetwin run --output $(OUT) $(ARGS) || { code=$$?; test $$code -eq 1 || exit $$code; \
+	@begin=$$(mktemp); trap 'rm -f "$$begin"' EXIT; \
+	$(BIN)/spicetwin run --output $(OUT) $(ARGS) || { code=$$?; \
+		test $$code -eq 1 && test $(OUT)/report/index.html -nt "$$begin" || exit $$code; \
 		echo "The run is complete; the report says which checks do not hold."; }
 
 lint: setup
