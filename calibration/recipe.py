@@ -25,7 +25,10 @@ class RecipeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Rows to leave out: where ``column`` (times L/W with ``per_square``) is below or above a limit."""
+    """Rows to leave out: where ``column`` (times L/W with ``per_square``) is below or above a limit.
+
+    ``between`` leaves out the rows inside two limits, such as a transition that the law does not describe.
+    """
 
     column: str
     reason: str
@@ -33,6 +36,7 @@ class Filter:
     above: float | None = None
     per_square: bool = False
     unit: str | None = None
+    between: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,8 @@ class Response:
 
     ``inputs`` maps the law's inputs to columns or conditions. ``sigma`` is the noise at rest (relative for
     ``lognormal``, where ``sigma_absolute`` in the unit of the column adds to it). With ``time_jitter`` the
-    instant of a sample is uncertain too, by a spread estimated from the residuals.
+    instant of a sample is uncertain too, by a spread estimated from the residuals. With ``plot_change`` the
+    figure shows the change from the prediction nearest the zero of the x axis, for small dependences.
     """
 
     column: str
@@ -51,6 +56,7 @@ class Response:
     sigma: float | None = None
     sigma_absolute: float = 0.0
     time_jitter: bool = False
+    plot_change: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +104,46 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Law fitted to a parameter of many fits, one fit per value of ``by``."""
+    """Law fitted to a parameter of many fits, one fit per value of ``by``.
+
+    With ``leave_out`` (a relative limit) every fit is left out in turn and its parameter predicted from the
+    others. ``only`` limits the judgement to some of them; the rest are shown, with ``note`` as the reason.
+    """
 
     parameter: str
     law: str
     by: str
     inputs: Mapping[str, str]
     fixed: Mapping[str, float]
+    name: str | None = None
+    likelihood: Likelihood = "gaussian"
+    leave_out: float | None = None
+    only: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResidualLimit:
+    """Highest accepted rms of the relative residuals y/prediction - 1, of each data set of a response."""
+
+    name: str
+    response: str
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Joint fit without one value of the condition ``leave``; its curves are then predicted.
+
+    Judged is the rms of ln(measured/predicted) over the uncensored rows of what was left out. ``only`` limits
+    the judgement to some values; the rest are shown, with ``note`` as the reason.
+    """
+
+    name: str
+    leave: str
+    limit: float
+    only: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,6 +164,9 @@ class Recipe:
     acceptances: tuple[Acceptance, ...] = ()
     medians: tuple[str, ...] = ()
     trends: tuple[Trend, ...] = ()
+    residuals: tuple[ResidualLimit, ...] = ()
+    predictions: tuple[Prediction, ...] = ()
+    where: Mapping[str, float | str] = field(default_factory=dict)
     step: float | None = None
     relative_sigma: bool = False
     notes: tuple[str, ...] = ()
@@ -229,11 +271,11 @@ class _Parser:
         self.keys(
             table,
             "the recipe",
-            "filter criteria alone holdout accept trend conditions circuit",
+            "filter criteria alone holdout accept trend residual predict conditions circuit",
             "recipe data response parameters",
         )
         head = self.keys(table["recipe"], "[recipe]", "kind notes step relative_sigma", "name title")
-        data = self.keys(table["data"], "[data]", "split group medians", "source")
+        data = self.keys(table["data"], "[data]", "split group medians where", "source")
         kind = self.choice(head.get("kind", "laws"), get_args(Kind), "kind")
         responses = tuple(self.response(r, kind) for r in self.rows(table, "response"))
         return Recipe(
@@ -254,6 +296,9 @@ class _Parser:
             acceptances=tuple(self.acceptance(a) for a in self.rows(table, "accept")),
             medians=tuple(data.get("medians", ())),
             trends=tuple(self.trend(t) for t in self.rows(table, "trend")),
+            residuals=tuple(self.residual(r) for r in self.rows(table, "residual")),
+            predictions=tuple(self.prediction(p) for p in self.rows(table, "predict")),
+            where=dict(data.get("where", {})),
             step=head.get("step"),
             relative_sigma=bool(head.get("relative_sigma")),
             notes=tuple(head.get("notes", ())),
@@ -291,19 +336,35 @@ class _Parser:
 
     def filter(self, raw: Any) -> Filter:
         """A ``[[filter]]``."""
-        table = self.keys(raw, "[[filter]]", "below above per_square", "column reason")
+        table = self.keys(raw, "[[filter]]", "below above between per_square", "column reason")
         limits = {k: self.value(table[k], k) for k in ("below", "above") if k in table}
-        if not limits or not str(table["reason"]).strip():
-            raise self.fail("a filter needs below or above, and a reason", "reason")
-        written = next(table[k] for k in limits)
-        unit = quantity(written)[1] if isinstance(written, str) else None
+        written = [table[k] for k in limits]
+        between = None
+        if "between" in table:
+            between = self.ends(table["between"], "between", "between")
+            written += table["between"]
+        if not written or not str(table["reason"]).strip():
+            raise self.fail("a filter needs below, above or between, and a reason", "reason")
+        unit = quantity(written[0])[1] if isinstance(written[0], str) else None
         per_square = bool(table.get("per_square"))
-        return Filter(table["column"], table["reason"], per_square=per_square, unit=unit, **limits)
+        return Filter(
+            table["column"], table["reason"], per_square=per_square, unit=unit, between=between, **limits
+        )
+
+    def ends(self, raw: Any, what: str, key: str) -> tuple[float, float]:
+        """Two rising values."""
+        ends = [self.value(v, key) for v in raw] if isinstance(raw, list) else []
+        if len(ends) != 2 or not ends[0] < ends[1]:
+            raise self.fail(f"{what} must be two rising values", key)
+        return ends[0], ends[1]
 
     def response(self, raw: Any, kind: str) -> Response:
         """A ``[[response]]``."""
         table = self.keys(
-            raw, "[[response]]", "law sigma sigma_absolute time_jitter inputs", "column likelihood"
+            raw,
+            "[[response]]",
+            "law sigma sigma_absolute time_jitter plot_change inputs",
+            "column likelihood",
         )
         likelihood = self.choice(table["likelihood"], get_args(Likelihood), "likelihood")
         inputs = dict(table.get("inputs", {}))
@@ -327,6 +388,7 @@ class _Parser:
             sigma,
             self.value(table.get("sigma_absolute", 0.0), "sigma_absolute"),
             bool(table.get("time_jitter")),
+            bool(table.get("plot_change")),
         )
 
     def parameter(self, name: str, raw: Any) -> ParameterRule:
@@ -334,10 +396,7 @@ class _Parser:
         table = self.keys(raw, f"[parameters.{name}]", "value unit bounds scale vary per")
         bounds = None
         if "bounds" in table:
-            ends = [self.value(v, "bounds") for v in table["bounds"]]
-            if len(ends) != 2 or not ends[0] < ends[1]:
-                raise self.fail(f"bounds of {name} must be two rising values", "bounds")
-            bounds = (ends[0], ends[1])
+            bounds = self.ends(table["bounds"], f"bounds of {name}", "bounds")
         scale = self.choice(table["scale"], get_args(Scale), "scale") if "scale" in table else None
         return ParameterRule(
             self.value(table["value"], "value") if "value" in table else None,
@@ -382,6 +441,37 @@ class _Parser:
 
     def trend(self, raw: Any) -> Trend:
         """A ``[[trend]]``."""
-        table = self.keys(raw, "[[trend]]", "fixed", "parameter law by inputs")
+        more = "fixed name likelihood leave_out only note"
+        table = self.keys(raw, "[[trend]]", more, "parameter law by inputs")
         fixed = {k: self.value(v, k) for k, v in table.get("fixed", {}).items()}
-        return Trend(table["parameter"], table["law"], table["by"], dict(table["inputs"]), fixed)
+        likelihood = self.choice(table.get("likelihood", "gaussian"), get_args(Likelihood), "likelihood")
+        return Trend(
+            table["parameter"],
+            table["law"],
+            table["by"],
+            dict(table["inputs"]),
+            fixed,
+            table.get("name"),
+            likelihood,  # type: ignore[arg-type]
+            self.value(table["leave_out"], "leave_out") if "leave_out" in table else None,
+            tuple(table.get("only", ())),
+            table.get("note", ""),
+        )
+
+    def residual(self, raw: Any) -> ResidualLimit:
+        """A ``[[residual]]``."""
+        table = self.keys(raw, "[[residual]]", "", "name response limit")
+        return ResidualLimit(
+            self.text(table, "name"), self.text(table, "response"), self.value(table["limit"], "limit")
+        )
+
+    def prediction(self, raw: Any) -> Prediction:
+        """A ``[[predict]]``."""
+        table = self.keys(raw, "[[predict]]", "only note", "name leave limit")
+        return Prediction(
+            self.text(table, "name"),
+            self.text(table, "leave"),
+            self.value(table["limit"], "limit"),
+            tuple(table.get("only", ())),
+            table.get("note", ""),
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,8 @@ def prepare(recipe: Recipe, campaign: Campaign) -> tuple[tuple[Dataset, ...], tu
     datasets: list[Dataset] = []
     excluded: list[Excluded] = []
     for measured in campaign:
+        if not matches(measured.conditions, recipe.where):
+            continue
         filtered = measured
         for rule in recipe.filters:
             filtered = _apply(rule, filtered)
@@ -45,6 +48,18 @@ def prepare(recipe: Recipe, campaign: Campaign) -> tuple[tuple[Dataset, ...], tu
     if not datasets:
         raise RecipeError(f"{recipe.name}: no rows are left to fit")
     return tuple(datasets), tuple(excluded)
+
+
+def matches(conditions: Mapping[str, Condition], where: Mapping[str, float | str]) -> bool:
+    """True where the conditions are as asked (numbers to 0.1 %)."""
+    for key, wanted in where.items():
+        value = conditions.get(key)
+        if isinstance(wanted, str) or isinstance(value, str) or value is None:
+            if value != wanted:
+                return False
+        elif not math.isclose(value, wanted, rel_tol=1e-3):
+            return False
+    return True
 
 
 def _apply(rule: Filter, measured: Measured) -> Measured:
@@ -61,6 +76,9 @@ def _apply(rule: Filter, measured: Measured) -> Measured:
         mask |= values < rule.below - 1e-9 * abs(rule.below)
     if rule.above is not None:
         mask |= values > rule.above + 1e-9 * abs(rule.above)
+    if rule.between is not None:
+        low, high = (end + sign * 1e-9 * abs(end) for end, sign in zip(rule.between, (1, -1), strict=True))
+        mask |= (values > low) & (values < high)
     return measured.exclude(mask, rule.reason)
 
 

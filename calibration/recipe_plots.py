@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from calibration.fitting.result import FitResult
+import numpy as np
+
+from calibration.fitting.result import DatasetFit, FitResult
 from calibration.laws import get_law
 from calibration.plots import Panel, plot_fit, save_figure
 from calibration.recipe import Recipe
@@ -19,6 +21,15 @@ LABELS = {
     "i_d": "drain current",
     "i_syn": "synapse output current",
     "v_state": "state voltage",
+    "v": "voltage",
+    "c": "capacitance",
+    "v_gc": "gate-channel voltage",
+    "v_gb": "gate-body voltage",
+    "c_gc": "gate-channel capacitance",
+    "c_gb": "gate-body capacitance",
+    "temperature": "temperature",
+    "r_on": "on-resistance",
+    "i_off": "leakage at V_gs = 0",
 }
 MOST_CURVES = 8
 
@@ -33,16 +44,11 @@ def panels(recipe: Recipe) -> list[Panel]:
             x_unit, y_unit = law.inputs[x], law.output
         else:
             x, x_unit, y_unit = "time", "s", "A" if response.column.startswith("i") else "V"
-        found.append(
-            Panel(
-                response.column,
-                x,
-                LABELS.get(x, x) if recipe.kind == "laws" else "time",
-                x_unit,
-                LABELS.get(response.column, response.column),
-                y_unit,
-            )
-        )
+        y_label = LABELS.get(response.column, response.column)
+        if response.plot_change:
+            y_label, y_unit = f"change of {y_label} (ppm)", "1"
+        x_label = LABELS.get(x, x) if recipe.kind == "laws" else "time"
+        found.append(Panel(response.column, x, x_label, x_unit, y_label, y_unit))
     return found
 
 
@@ -53,7 +59,31 @@ def plot_recipe(result: RecipeResult, path: Path) -> None:
     if len(fits) > 1:
         stride = max(1, len(fits) // MOST_CURVES)
         shown = _merged(fits[::stride][:MOST_CURVES])
-    save_figure(plot_fit(shown, panels(result.recipe), result.recipe.title), path)
+    shown_panels = panels(result.recipe)
+    changing = {
+        r.column: p.x for r, p in zip(result.recipe.responses, shown_panels, strict=True) if r.plot_change
+    }
+    datasets = tuple(
+        _as_change(part, changing[str(part.dataset.conditions["response"])])
+        if part.dataset.conditions["response"] in changing
+        else part
+        for part in shown.datasets
+    )
+    figure = plot_fit(replace(shown, datasets=datasets), shown_panels, result.recipe.title)
+    save_figure(figure, path)
+
+
+def _as_change(part: DatasetFit, x: str) -> DatasetFit:
+    """Data and prediction as the change in ppm from the prediction nearest the zero of ``x``."""
+    reference = part.prediction[int(np.argmin(np.abs(part.dataset.x[x])))]
+    change = replace(
+        part.dataset,
+        y=1e6 * (part.dataset.y / reference - 1.0),
+        sigma=None,
+        likelihood="gaussian",
+        censored=None,
+    )
+    return replace(part, dataset=change, prediction=1e6 * (part.prediction / reference - 1.0))
 
 
 def _merged(fits: list[FitResult]) -> FitResult:

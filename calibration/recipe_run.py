@@ -18,39 +18,22 @@ from calibration.fit import (
     FitParameter,
     FitProblem,
     FitResult,
-    fit,
     law_model,
     law_parameters,
     solve,
 )
 from calibration.fitting.dataset import Condition, FloatArray
-from calibration.fitting.result import Criteria
 from calibration.laws import get_law
 from calibration.measured import Campaign, DataSource
 from calibration.profile import profile_interval
 from calibration.recipe import Acceptance, Check, Recipe, RecipeError, Response, load_recipe
-from calibration.recipe_data import Excluded, jitter_from_residuals, prepare, sigma_with_jitter
+from calibration.recipe_data import Excluded, jitter_from_residuals, matches, prepare, sigma_with_jitter
+from calibration.recipe_metric import Metric, predicted_curves, residual_metrics
+from calibration.recipe_trend import fit_trends
 
 JITTER_ROUNDS = 6
 TOLERANCE = 1e-9
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A number of the recipe against what it should be.
-
-    ``passed`` is ``None`` where the number is shown but not judged; ``note`` says why.
-    """
-
-    check: str
-    subject: str
-    value: float
-    expected: float
-    error: float
-    limit: float
-    passed: bool | None
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,18 +170,28 @@ class _Run:
             profiles = self.profiles(datasets, fits["joint"])
             for check in self.recipe.checks:
                 metrics += self.check(check, datasets, fits["joint"])
+            for prediction in self.recipe.predictions:
+                metrics += predicted_curves(
+                    prediction,
+                    datasets,
+                    lambda some: self.solve(some, start=fits["joint"].values()),
+                    self.predict,
+                )
         else:
             for name in dict.fromkeys(str(dataset.conditions["name"]) for dataset in datasets):
                 self.progress(f"fit of {name}")
                 fits[name] = self.solve([d for d in datasets if d.conditions["name"] == name])
+        metrics += residual_metrics(self.recipe.residuals, fits)
         metrics += [self.accept(rule, fits) for rule in self.recipe.acceptances]
+        trends, left_out = fit_trends(self.recipe.trends, fits)
+        metrics += left_out
         sources = tuple(dict.fromkeys(measured.source for measured in self.data))
         return RecipeResult(
             self.recipe,
             fits,
             tuple(metrics),
             self.medians(fits),
-            self.trends(fits),
+            trends,
             self.noise,
             excluded,
             sources,
@@ -315,6 +308,10 @@ class _Run:
             values[name] = result[_full(name, group)].value
         return values
 
+    def predict(self, dataset: Dataset, trained: FitResult) -> FloatArray:
+        """Prediction of a data set from a fit that need not hold it."""
+        return self.model(self.resolved(dataset, trained), dataset)
+
     def estimate(self, response: Response, result: FitResult) -> float:
         """Jitter from the residuals of the present fit."""
         mine = [f for f in result.datasets if f.dataset.conditions["response"] == response.column]
@@ -388,7 +385,7 @@ class _Run:
         found = [
             fitted[rule.parameter].value
             for fitted in fits.values()
-            if fitted.verdict != "FAILED" and _matches(fitted, rule.where)
+            if fitted.verdict != "FAILED" and matches(fitted.datasets[0].dataset.conditions, rule.where)
         ]
         if not found:
             raise RecipeError(f"{self.recipe.name}: no fit of {rule.parameter} where {dict(rule.where)}")
@@ -425,32 +422,6 @@ class _Run:
                     table.append(Median(name, where, float(np.median(values)), *ends, len(values)))
         return tuple(table)
 
-    def trends(self, fits: Mapping[str, FitResult]) -> dict[str, FitResult]:
-        """Laws of a fitted parameter against conditions."""
-        found = {}
-        for trend in self.recipe.trends:
-            good = [fitted for fitted in fits.values() if fitted.verdict != "FAILED"]
-            groups = dict.fromkeys(fitted.datasets[0].dataset.conditions[trend.by] for fitted in good)
-            for group in groups:
-                mine = [f for f in good if f.datasets[0].dataset.conditions[trend.by] == group]
-                x = {
-                    name: np.array([float(f.datasets[0].dataset.conditions[key]) for f in mine])
-                    for name, key in trend.inputs.items()
-                }
-                law = get_law(trend.law)
-                parameters = law_parameters(law, **trend.fixed)
-                for name in trend.fixed:
-                    parameters[name] = dataclasses.replace(parameters[name], vary=False)
-                y = np.array([f[trend.parameter].value for f in mine])
-                name = f"{trend.parameter}, {trend.by} {_text(group)}"
-                data = Dataset(name, x, y, conditions={"response": trend.parameter, trend.by: group})
-
-                def model(values: Mapping[str, float], dataset: Dataset, law: Any = law) -> FloatArray:
-                    return law_model(values, dataset, law=law)
-
-                found[name] = fit(model, [data], parameters, criteria=Criteria(min_explained=0.0))
-        return found
-
 
 def _full(name: str, group: Condition | None) -> str:
     """Expanded parameter name."""
@@ -460,19 +431,6 @@ def _full(name: str, group: Condition | None) -> str:
 def _text(value: Condition) -> str:
     """Short text of a condition."""
     return value if isinstance(value, str) else f"{value:g}"
-
-
-def _matches(fitted: FitResult, where: Mapping[str, str | float]) -> bool:
-    """True where the fit's conditions are as asked (numbers to 0.1 %)."""
-    conditions = fitted.datasets[0].dataset.conditions
-    for key, wanted in where.items():
-        value = conditions.get(key)
-        if isinstance(wanted, str) or isinstance(value, str) or value is None:
-            if value != wanted:
-                return False
-        elif not math.isclose(value, wanted, rel_tol=1e-3):
-            return False
-    return True
 
 
 def _interval(datasets: Sequence[Dataset], column: str) -> float:

@@ -17,6 +17,7 @@ from calibration.readers.csv_table import read_csv
 from calibration.readers.ihp import ORIGIN as IHP_ORIGIN
 from calibration.readers.ihp import read_ihp_idvg
 from calibration.readers.mdm import read_mdm
+from calibration.readers.mim import read_sky130_mim
 
 ENTRY_POINTS = "spicetwin.readers"
 UNKNOWN = Origin("silicon", "not stated", "not stated")
@@ -62,6 +63,7 @@ def _own_readers() -> tuple[Reader, ...]:
             "IHP SG13G2 Id-Vg (MDM) at V_b = 0, |V_d| = 0.05 V",
             lambda p, _: read_ihp_idvg(p, IHP_ORIGIN),
         ),
+        Reader("sky130_mim", "sky130 MIM capacitor C(V) (MDM), geometry from the file name", read_sky130_mim),
         Reader("coach_dpi", "CoACH chip, DPI synapse records", lambda p, _: read_coach_dpi(p)),
         Reader("coach_fet", "CoACH chip, transistor curves", lambda p, _: read_coach_fet(p)),
         Reader("coach_neuron", "CoACH chip, membrane traces", lambda p, _: read_coach_neuron(p)),

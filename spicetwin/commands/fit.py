@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 def fit_command(
-    recipe: Annotated[str, typer.Argument(help="Recipe: dpi_coach, fet_subthreshold_ihp, dpi_netlist.")],
+    recipe: Annotated[
+        str, typer.Argument(help="Recipe, e.g. dpi_coach or mim_sky130; a wrong name lists all.")
+    ],
     data: Annotated[
         list[Path] | None, typer.Option("--data", help="Measured files instead of the recipe's; repeatable.")
     ] = None,
@@ -32,6 +34,12 @@ def fit_command(
         list[str] | None,
         typer.Option("--profile", metavar="NAME", help="Profile-likelihood interval; repeatable."),
     ] = None,
+    mirror: Annotated[
+        Path | None,
+        typer.Option(
+            "--mirror", help="Folder laid out <owner>/<repo>/<commit>/<path>; default $SPICETWIN_MIRROR."
+        ),
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", help="Simulator processes; default all cores.")
     ] = None,
@@ -44,7 +52,7 @@ def fit_command(
     if plot is not None and plot.suffix.lower() not in (".png", ".pdf", ".svg"):
         raise InputError(f"--plot {plot}: accepted endings are .png, .pdf, .svg")
     chosen = load_recipe(recipe)
-    result = _run(chosen, data, _assignments(assignments or []), profile or [], jobs)
+    result = _run(chosen, data, mirror, _assignments(assignments or []), profile or [], jobs)
     if output is not None:
         write_text(output, json.dumps(result.to_dict(), indent=1, allow_nan=False) + "\n")
     if plot is not None:
@@ -76,6 +84,7 @@ def _assignments(texts: list[str]) -> dict[str, float]:
 def _run(
     recipe: Recipe,
     paths: list[Path] | None,
+    mirror: Path | None,
     overrides: dict[str, float],
     profile: list[str],
     jobs: int | None,
@@ -83,7 +92,7 @@ def _run(
     """Run the recipe, with a simulator pool where its model is a circuit."""
     from calibration.recipe_run import run_recipe
 
-    campaign = _campaign(recipe, paths)
+    campaign = _campaign(recipe, paths, mirror)
     if recipe.kind == "laws":
         return run_recipe(recipe, campaign, overrides, profile=profile, progress=_progress)
     from spicetwin.in_the_loop import fit_in_the_loop
@@ -91,10 +100,14 @@ def _run(
     return fit_in_the_loop(recipe, campaign, overrides, profile=profile, jobs=jobs, progress=_progress)
 
 
-def _campaign(recipe: Recipe, paths: list[Path] | None) -> Campaign | None:
-    """Curves of the files given; ``None`` for the recipe's own source."""
-    if not paths:
+def _campaign(recipe: Recipe, paths: list[Path] | None, mirror: Path | None) -> Campaign | None:
+    """Curves of the files given, or of the recipe's source in the mirror given; else ``None``."""
+    if not paths and (mirror is None or recipe.kind == "in_the_loop"):
         return None
+    if not paths:
+        from measurements.load import load
+
+        return load(recipe.source, mirror)
     from calibration.readers import read
     from measurements.registry import get_source
 
@@ -132,6 +145,9 @@ def describe(result: RecipeResult) -> list[str]:
             f"median {median['parameter']} ({where}): {median['median']:.4g} "
             f"[{median['low']:.4g}, {median['high']:.4g}], n = {median['n']}"
         )
+    for name, trend in summary["trends"].items():
+        lines.append(f"trend of {name}: {trend['verdict']}")
+        lines += [line for line in _parameter_lines(trend)[1:] if line.endswith("]")]
     for metric in summary["metrics"]:
         lines.append(_metric_line(metric))
     return lines
@@ -165,8 +181,14 @@ def _metric_line(metric: dict[str, Any]) -> str:
     note = f" ({metric['note']})" if metric["note"] else ""
     return (
         f"{state:5s} {metric['check']}: {metric['subject']}: {metric['value']:.4g} against "
-        f"{metric['expected']:.4g}, {metric['error']:+.1%}, limit {metric['limit']:.1%}{note}"
+        f"{metric['expected']:.4g}, {_share(metric['error'], metric['limit'])}, "
+        f"limit {_share(metric['limit'], metric['limit']).removeprefix('+')}{note}"
     )
+
+
+def _share(value: float, limit: float) -> str:
+    """A relative number in per cent, in ppm where the limit is below 0.1 %."""
+    return f"{value * 1e6:+.0f} ppm" if limit < 1e-3 else f"{value:+.1%}"
 
 
 def _plot(result: RecipeResult, path: Path) -> None:

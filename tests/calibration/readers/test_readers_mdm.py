@@ -155,6 +155,6 @@ def test_sky130_mim_density_agrees_with_two_femtofarad_per_square_micrometre(mir
     from measurements.load import load
 
     curves = {c.name: c for c in load("sky130_mim_cv", mirror)}
-    large = next(c for name, c in curves.items() if name.startswith("large_mim_cap_40_by_40_m11(4530"))
-    at_zero = float(np.interp(0.0, large["vbc"], large["cbc"]))
-    assert at_zero / (11 * 40e-6 * 40e-6) == pytest.approx(1.89e-3, rel=0.005)
+    large = curves["large_4530"]
+    at_zero = float(np.interp(0.0, large["v"], large["c"]))
+    assert at_zero / large.number("area") == pytest.approx(1.89e-3, rel=0.005)

@@ -1,0 +1,100 @@
+"""Numbers of a recipe against what they should be: residuals within a limit, curves predicted by other curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from calibration.fitting.dataset import Condition, Dataset, FloatArray
+from calibration.fitting.result import FitResult
+from calibration.recipe import Prediction, RecipeError, ResidualLimit
+
+Solve = Callable[[Sequence[Dataset]], FitResult]
+Predict = Callable[[Dataset, FitResult], FloatArray]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number of the recipe against what it should be.
+
+    ``passed`` is ``None`` where the number is shown but not judged; ``note`` says why.
+    """
+
+    check: str
+    subject: str
+    value: float
+    expected: float
+    error: float
+    limit: float
+    passed: bool | None
+    note: str = ""
+
+
+def residual_metrics(limits: Sequence[ResidualLimit], fits: Mapping[str, FitResult]) -> list[Metric]:
+    """Rms relative residual of every data set that a limit names.
+
+    Raises
+    ------
+    RecipeError
+        When no fit holds the response.
+    """
+    found = []
+    for rule in limits:
+        mine = [
+            part
+            for fitted in fits.values()
+            for part in fitted.datasets
+            if part.dataset.conditions["response"] == rule.response
+        ]
+        if not mine:
+            raise RecipeError(f"{rule.name}: no fit of {rule.response!r}")
+        for part in mine:
+            seen = ~part.dataset.censored_mask
+            relative = part.dataset.y[seen] / part.prediction[seen] - 1.0
+            rms = float(np.sqrt(np.mean(relative**2)))
+            subject = str(part.dataset.conditions.get("name", part.name))
+            found.append(Metric(rule.name, subject, rms, 0.0, rms, rule.limit, rms <= rule.limit))
+    return found
+
+
+def predicted_curves(
+    rule: Prediction, datasets: Sequence[Dataset], solve: Solve, predict: Predict
+) -> list[Metric]:
+    """Error of the curves of every value of the condition left out, as the fit of the others predicts them.
+
+    Raises
+    ------
+    RecipeError
+        When the data sets lack the condition, or leaving out one value leaves nothing to fit.
+    """
+    if any(rule.leave not in dataset.conditions for dataset in datasets):
+        raise RecipeError(f"{rule.name}: the data have no condition {rule.leave!r}")
+    found = []
+    for value in dict.fromkeys(dataset.conditions[rule.leave] for dataset in datasets):
+        out = [d for d in datasets if d.conditions[rule.leave] == value]
+        training = [d for d in datasets if d.conditions[rule.leave] != value]
+        if not training:
+            raise RecipeError(f"{rule.name}: all data have {rule.leave} = {value!r}; nothing can be left out")
+        trained = solve(training)
+        errors = np.concatenate([_log_errors(d, predict(d, trained)) for d in out])
+        found.append(_judged(rule, value, errors, trained))
+    return found
+
+
+def _log_errors(dataset: Dataset, prediction: FloatArray) -> FloatArray:
+    """ln(measured/predicted) of the uncensored rows."""
+    seen = ~dataset.censored_mask
+    return np.asarray(np.log(dataset.y[seen] / prediction[seen]), dtype=np.float64)
+
+
+def _judged(rule: Prediction, value: Condition, errors: FloatArray, trained: FitResult) -> Metric:
+    """Metric of one value left out; a training fit that failed does not pass."""
+    subject = value if isinstance(value, str) else f"{value:g}"
+    rms = float(np.sqrt(np.mean(errors**2)))
+    note = f"mean {float(np.mean(errors)):+.1%}, largest {float(np.max(np.abs(errors))):.1%}"
+    passed: bool | None = rms <= rule.limit and trained.verdict != "FAILED"
+    if rule.only and subject not in rule.only:
+        passed, note = None, f"{note}; {rule.note}"
+    return Metric(rule.name, subject, rms, 0.0, rms, rule.limit, passed, note)
