@@ -41,6 +41,8 @@ PREFIXES = (
 )
 LOG_SPAN = 100.0
 """Data that span more than this factor get a logarithmic axis."""
+GAP = 10.0
+"""A model line is broken where the data pause for this many times their median spacing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ def _overlay(axes: Axes, panel: Panel, fits: Sequence[DatasetFit], labels: Mappi
         censored = fit.dataset.censored_mask[order]
         label = name.replace("_", " ") if name not in shown else None
         shown.add(name)
-        axes.plot(x, fit.prediction[order] / y_scale, color=colour, alpha=0.8)
+        axes.plot(*_broken(x, fit.prediction[order] / y_scale), color=colour, alpha=0.8)
         if fit.dataset.sigma is not None and fit.dataset.likelihood == "gaussian":
             error = fit.dataset.sigma_array[order] / y_scale
             axes.errorbar(x, y, error, fmt="none", ecolor=colour, alpha=0.4, elinewidth=0.7)
@@ -130,6 +132,15 @@ def _overlay(axes: Axes, panel: Panel, fits: Sequence[DatasetFit], labels: Mappi
     _set_y_scale(axes, fits, y_scale)
     axes.set_ylabel(_axis_label(panel.y_label, y_unit))
     axes.grid(alpha=0.2, linewidth=0.5)
+
+
+def _broken(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Line without its parts across rows that were left out: gaps many times the usual spacing."""
+    steps = np.diff(x)
+    if len(steps) < 2:
+        return x, y
+    gaps = np.flatnonzero(steps > GAP * np.median(steps)) + 1
+    return np.insert(x, gaps, np.nan), np.insert(y, gaps, np.nan)
 
 
 def _residuals(axes: Axes, panel: Panel, fits: Sequence[DatasetFit], labels: Mapping[str, int]) -> None:

@@ -133,10 +133,11 @@ class ResidualLimit:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Joint fit without one value of the condition ``leave``; its curves are then predicted.
+    """Joint fit without one value of ``leave`` (a condition or an input); its rows are then predicted.
 
-    Judged is the rms of ln(measured/predicted) over the uncensored rows of what was left out. ``only`` limits
-    the judgement to some values; the rest are shown, with ``note`` as the reason.
+    Judged is the rms of ln(measured/predicted) over the uncensored rows of what was left out. ``where`` limits
+    what is left out to some curves. ``only`` limits the judgement to some values; the rest are shown, with
+    ``note`` as the reason.
     """
 
     name: str
@@ -144,6 +145,7 @@ class Prediction:
     limit: float
     only: tuple[str, ...] = ()
     note: str = ""
+    where: Mapping[str, float | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -467,11 +469,12 @@ class _Parser:
 
     def prediction(self, raw: Any) -> Prediction:
         """A ``[[predict]]``."""
-        table = self.keys(raw, "[[predict]]", "only note", "name leave limit")
+        table = self.keys(raw, "[[predict]]", "only note where", "name leave limit")
         return Prediction(
             self.text(table, "name"),
             self.text(table, "leave"),
             self.value(table["limit"], "limit"),
             tuple(table.get("only", ())),
             table.get("note", ""),
+            dict(table.get("where", {})),
         )

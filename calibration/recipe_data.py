@@ -99,9 +99,8 @@ def _split(recipe: Recipe, measured: Measured) -> list[tuple[str, Measured]]:
     for label in np.unique(labels):
         mask = labels == label
         columns = {name: values[mask] for name, values in measured.columns.items()}
-        part = Measured(
-            measured.name, columns, measured.units, measured.conditions, measured.source, measured.floors
-        )
+        conditions = {**measured.conditions, recipe.split: float(label)}
+        part = Measured(measured.name, columns, measured.units, conditions, measured.source, measured.floors)
         parts.append((f"{measured.name}.{label:g}", part))
     return parts
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import numpy as np
 from calibration.fitting.dataset import Condition, Dataset, FloatArray
 from calibration.fitting.result import FitResult
 from calibration.recipe import Prediction, RecipeError, ResidualLimit
+from calibration.recipe_data import matches
 
 Solve = Callable[[Sequence[Dataset]], FitResult]
 Predict = Callable[[Dataset, FitResult], FloatArray]
@@ -62,25 +64,50 @@ def residual_metrics(limits: Sequence[ResidualLimit], fits: Mapping[str, FitResu
 def predicted_curves(
     rule: Prediction, datasets: Sequence[Dataset], solve: Solve, predict: Predict
 ) -> list[Metric]:
-    """Error of the curves of every value of the condition left out, as the fit of the others predicts them.
+    """Error of the rows of every value left out, as the fit of all the others predicts them.
 
     Raises
     ------
     RecipeError
-        When the data sets lack the condition, or leaving out one value leaves nothing to fit.
+        When the data sets lack the condition or input, or leaving out one value leaves nothing to fit.
     """
-    if any(rule.leave not in dataset.conditions for dataset in datasets):
-        raise RecipeError(f"{rule.name}: the data have no condition {rule.leave!r}")
+    mine = [dataset for dataset in datasets if matches(dataset.conditions, rule.where)]
+    others = [dataset for dataset in datasets if not matches(dataset.conditions, rule.where)]
     found = []
-    for value in dict.fromkeys(dataset.conditions[rule.leave] for dataset in datasets):
-        out = [d for d in datasets if d.conditions[rule.leave] == value]
-        training = [d for d in datasets if d.conditions[rule.leave] != value]
-        if not training:
+    for value in dict.fromkeys(value for dataset in mine for value in _values(rule, dataset)):
+        out = [part for dataset in mine if (part := _rows(rule.leave, dataset, value, inside=True))]
+        kept = [part for dataset in mine if (part := _rows(rule.leave, dataset, value, inside=False))]
+        if not (training := [*kept, *others]):
             raise RecipeError(f"{rule.name}: all data have {rule.leave} = {value!r}; nothing can be left out")
         trained = solve(training)
-        errors = np.concatenate([_log_errors(d, predict(d, trained)) for d in out])
+        errors = np.concatenate([_log_errors(part, predict(part, trained)) for part in out])
         found.append(_judged(rule, value, errors, trained))
     return found
+
+
+def _values(rule: Prediction, dataset: Dataset) -> list[Condition]:
+    """Values of what is left out that a data set has: one of a condition, several of an input."""
+    if rule.leave in dataset.x:
+        return [float(value) for value in np.unique(dataset.x[rule.leave])]
+    if rule.leave not in dataset.conditions:
+        raise RecipeError(f"{rule.name}: {dataset.name} has no condition or input {rule.leave!r}")
+    return [dataset.conditions[rule.leave]]
+
+
+def _rows(leave: str, dataset: Dataset, value: Condition, *, inside: bool) -> Dataset | None:
+    """Rows of a data set at the value left out, or the others; ``None`` where there are none."""
+    if leave not in dataset.x:
+        return dataset if (dataset.conditions[leave] == value) is inside else None
+    mask = (dataset.x[leave] == value) == inside
+    if not np.any(mask):
+        return None
+    return dataclasses.replace(
+        dataset,
+        x={name: values[mask] for name, values in dataset.x.items()},
+        y=dataset.y[mask],
+        sigma=None if dataset.sigma is None else dataset.sigma_array[mask],
+        censored=dataset.censored_mask[mask],
+    )
 
 
 def _log_errors(dataset: Dataset, prediction: FloatArray) -> FloatArray:

@@ -87,9 +87,9 @@ def sources() -> Mapping[str, Source]:
 def _source(name: str, entry: Mapping[str, Any]) -> Source:
     """One entry of sources.toml with its manifest."""
     values = dict(entry)
-    base = str(values.pop("base", ""))
+    base, manifest = str(values.pop("base", "")), str(values.pop("manifest", name))
     values["notes"] = tuple(values.get("notes", ()))
-    text = (files("measurements") / "manifests" / f"{name}.csv").read_text(encoding="utf-8")
+    text = (files("measurements") / "manifests" / f"{manifest}.csv").read_text(encoding="utf-8")
     listed = tuple(
         DataFile(base + row["path"], int(row["bytes"]), row["sha256"])
         for row in csv.DictReader(text.splitlines())
@@ -97,7 +97,7 @@ def _source(name: str, entry: Mapping[str, Any]) -> Source:
     for file in listed:
         path = PurePosixPath(file.path)
         if path.is_absolute() or ".." in path.parts:
-            raise DataError(f"manifests/{name}.csv: path {file.path!r} leaves its repository")
+            raise DataError(f"manifests/{manifest}.csv: path {file.path!r} leaves its repository")
     return Source(name=name, files=listed, **values)
 
 

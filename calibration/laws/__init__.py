@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from importlib.metadata import entry_points
 
-from calibration.laws import dpi, dpi_bias, fet, generic, mim, neuron
+from calibration.laws import dpi, dpi_bias, fet, generic, mim, mos_cv, neuron, switch
 from calibration.laws.law import Law, LawParam
 
 __all__ = ["ENTRY_POINTS", "Law", "LawParam", "UnknownLaw", "get_law", "laws"]
 
 ENTRY_POINTS = "spicetwin.laws"
 OWN_LAWS: dict[str, Law] = {
-    law.id: law for law in (*dpi.LAWS, *dpi_bias.LAWS, *neuron.LAWS, *fet.LAWS, *mim.LAWS, *generic.LAWS)
+    law.id: law
+    for law in (
+        *dpi.LAWS,
+        *dpi_bias.LAWS,
+        *neuron.LAWS,
+        *fet.LAWS,
+        *mim.LAWS,
+        *switch.LAWS,
+        *mos_cv.LAWS,
+        *generic.LAWS,
+    )
 }
 
 

@@ -16,6 +16,8 @@ from calibration.readers.csv_campaign import read_campaign
 from calibration.readers.csv_table import read_csv
 from calibration.readers.ihp import ORIGIN as IHP_ORIGIN
 from calibration.readers.ihp import read_ihp_idvg
+from calibration.readers.ihp_cv import read_ihp_cv
+from calibration.readers.ihp_switch import read_ihp_switch
 from calibration.readers.mdm import read_mdm
 from calibration.readers.mim import read_sky130_mim
 
@@ -63,6 +65,10 @@ def _own_readers() -> tuple[Reader, ...]:
             "IHP SG13G2 Id-Vg (MDM) at V_b = 0, |V_d| = 0.05 V",
             lambda p, _: read_ihp_idvg(p, IHP_ORIGIN),
         ),
+        Reader(
+            "ihp_switch", "IHP SG13G2 Id-Vg (MDM) as on-resistance and leakage of a switch", read_ihp_switch
+        ),
+        Reader("ihp_cv", "IHP SG13G2 MOS C-V (MDM), gate to channel and gate to body", read_ihp_cv),
         Reader("sky130_mim", "sky130 MIM capacitor C(V) (MDM), geometry from the file name", read_sky130_mim),
         Reader("coach_dpi", "CoACH chip, DPI synapse records", lambda p, _: read_coach_dpi(p)),
         Reader("coach_fet", "CoACH chip, transistor curves", lambda p, _: read_coach_fet(p)),

@@ -31,8 +31,8 @@ def read_ihp_idvg(paths: Sequence[Path], origin: Origin = ORIGIN) -> Campaign:
 def _read_one(path: Path, origin: Origin) -> Measured:
     """The V_b = 0, |V_d| = 0.05 V curve of one file."""
     mdm, content = load_mdm(path)
-    _check_setup(mdm, path)
-    polarity = _polarity(mdm, path)
+    check_idvg(mdm, path)
+    polarity = polarity_of(mdm, path)
     sign = 1.0 if polarity == "n" else -1.0
     exclusions, kept = _filter(mdm.blocks, sign)
     if len(kept) != 1:
@@ -60,14 +60,14 @@ def _read_one(path: Path, origin: Origin) -> Measured:
     )
 
 
-def _check_setup(mdm: MdmFile, path: Path) -> None:
+def check_idvg(mdm: MdmFile, path: Path) -> None:
     """Refuse an MDM file that is not an Id-Vg sweep."""
     for name in ("vg", "id"):
         if name not in mdm.blocks[0].columns:
             raise ReadError("not an Id-Vg file", file=path, column=name, accepted="columns vg and id")
 
 
-def _polarity(mdm: MdmFile, path: Path) -> str:
+def polarity_of(mdm: MdmFile, path: Path) -> str:
     """``n`` or ``p`` from the header's TYPE."""
     value = mdm.values.get("TYPE", "")
     try:
