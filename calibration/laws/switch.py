@@ -102,7 +102,7 @@ SWITCH_ON = Law(
     "R_on = V_ds (1 + theta1 q + theta2 q^2) [L (T/T_ref)^m + l_end] / {(W - dW) 2 n gain U_T^2 [F(v) - F(v - V_ds)]}, "
     "F(v) = ln^2[1 + exp((v - V_T)/(2 n U_T))], q = 2 n U_T ln[1 + exp((V_gs - V_T)/(2 n U_T))], "
     "V_T = v_t + v_offset + tc_vt (T - T_ref) + body [sqrt(phi + V_sb) - sqrt(phi)]",
-    "EKV interpolation; in strong inversion R_on = L/[W gain (V_gs - V_T - V_ds/2)]; V_ds = 0.05 V, T_ref = "
+    "EKV interpolation; in strong inversion R_on = L/[W gain (V_gs - V_T - n V_ds/2)]; V_ds = 0.05 V, T_ref = "
     "300.15 K. v_t is the threshold of the device at T_ref and V_sb = 0 by constant current",
 )
 SWITCH_OFF = Law(
