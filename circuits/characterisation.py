@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -71,26 +70,32 @@ class Results:
         return list(texts), codes
 
 
-def write_netcdf(out: Path, results: Results, simulator: str, package: Mapping[str, str]) -> None:
-    """Write ``out`` whole or not at all; equal results give equal bytes.
+def partial_path(out: Path) -> Path:
+    """Where ``out`` grows: beside it, so that it is moved there in one step."""
+    return out.with_name(f".{out.name}.partial")
+
+
+def write_netcdf(out: Path, results: Results, made_by: Mapping[str, str]) -> None:
+    """Write ``out`` whole or not at all; equal results and equal ``made_by`` give equal bytes.
+
+    ``made_by`` holds what the plan does not know: simulator, package and code. It becomes attributes.
 
     Raises
     ------
     OSError
         The disk is full or the folder not writable; an existing ``out`` is as it was.
     """
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
-        temporary = Path(folder) / out.name
-        try:
-            _write(temporary, results, simulator, package)
-        except RuntimeError as error:  # what the netCDF library raises when a write fails, without a number
-            raise OSError(
-                f"{out}: the netCDF library could not write it (is the disk full?): {error}"
-            ) from error
-        temporary.replace(out)
+    partial = partial_path(out)
+    try:
+        _write(partial, results, made_by)
+        partial.replace(out)
+    except RuntimeError as error:  # what the netCDF library raises when a write fails, without a number
+        raise OSError(f"{out}: the netCDF library could not write it (is the disk full?): {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
-def _write(path: Path, results: Results, simulator: str, package: Mapping[str, str]) -> None:
+def _write(path: Path, results: Results, made_by: Mapping[str, str]) -> None:
     import netCDF4
 
     plan = results.plan
@@ -103,13 +108,14 @@ def _write(path: Path, results: Results, simulator: str, package: Mapping[str, s
                 "description": plan.testbench.description,
                 "circuit": plan.testbench.dut.name,
                 "circuit_digest": plan.circuit_digest,
+                "netlist": plan.testbench.dut.netlist,
+                "netlist_sha256": plan.netlist_sha256,
                 "process": plan.process.name,
                 "model_cards": json.dumps(description["model_cards"]),
-                "simulator_sha256": simulator,
                 "plan": json.dumps(description),
                 "plan_digest": plan.digest,
                 "seed": str(plan.seed),
-                **package,
+                **made_by,
             }
         )
         _write_axes(file, plan)

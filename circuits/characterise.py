@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from circuits.characterisation import Characterisation, Results, write_netcdf
+from circuits.characterisation import Characterisation, Results, partial_path, write_netcdf
 from circuits.journal import Journal, Record
 from circuits.ngspice.errors import SimulationError, SimulatorCrash
 from circuits.plan import Plan, PlanPoint
-from circuits.provenance import package_provenance
+from circuits.provenance import code_digest, package_provenance
 
 
 class PointOutcome(Protocol):
@@ -36,9 +36,16 @@ class PointOutcome(Protocol):
 
 
 class Workers(Protocol):
-    """Anything that runs a picklable function over items: the local pool, or a scheduler of a cluster."""
+    """Anything that runs a picklable function over items: the local pool, or a scheduler of a cluster.
+
+    ``simulator`` is the sha256 of the simulator's library, ``simulator_version`` what it calls itself.
+    """
 
     simulator: str
+
+    @property
+    def simulator_version(self) -> str:
+        """``"ngspice-39"``."""
 
     def imap(self, fn: Callable[[Any, Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         """Outcomes (:class:`PointOutcome`) as they come, in any order, drawing items as there is room."""
@@ -88,8 +95,9 @@ def characterise(
         The disk is full: ``out`` is as it was, and the journal holds every point before this one.
     """
     _check_output(out)
-    header = {"plan": plan.digest, "simulator": pool.simulator, **_version()}
-    with Journal(journal_path(out), header, resume=resume) as journal:
+    made_by = _made_by(plan, pool)
+    with Journal(journal_path(out), _header(plan, made_by), resume=resume) as journal:
+        partial_path(out).unlink(missing_ok=True)  # of a run that was killed while it wrote
         results = Results(plan)
         for record in journal.records(results.names, len(plan)):
             results.put(record)
@@ -98,13 +106,33 @@ def characterise(
             journal.add(record)
             results.put(record)
             tally.tell()
-        write_netcdf(out, results, pool.simulator, package_provenance())
+        write_netcdf(out, results, made_by)
         journal.remove()
     return Characterisation.open(out)
 
 
-def _version() -> dict[str, str]:
-    return {"package": package_provenance()["package_version"]}
+def _made_by(plan: Plan, pool: Workers) -> dict[str, str]:
+    """What computes the results, as attributes of the file."""
+    return {
+        "simulator": pool.simulator_version,
+        "simulator_sha256": pool.simulator,
+        "code_sha256": code_digest(type(plan.testbench), type(plan.testbench.dut), type(plan.process)),
+        **package_provenance(),
+    }
+
+
+def _header(plan: Plan, made_by: Mapping[str, str]) -> dict[str, str]:
+    """What must be the same for points of an interrupted run to be taken over.
+
+    The code counts by its content and not by its commit: an edited checkout is another code, a commit that
+    touches only documents is not.
+    """
+    return {
+        "plan": plan.digest,
+        "simulator": made_by["simulator_sha256"],
+        "package version": made_by["package_version"],
+        "code": made_by["code_sha256"],
+    }
 
 
 def _run(plan: Plan, pool: Workers, results: Results, tally: _Tally) -> Iterator[Record]:

@@ -38,7 +38,7 @@ class Journal:
     path : Path
         The file; created with a header when absent.
     header : mapping
-        Strings that must equal those of an existing journal (digest of the plan, identity of the simulator).
+        Strings that must equal those of an existing journal (digests of plan and code, simulator, version).
     resume : bool
         Keep what an existing journal holds; otherwise start anew.
 
@@ -98,9 +98,9 @@ class Journal:
         line = json.dumps(content, allow_nan=False).encode() + b"\n"
         try:
             self._write(line)
-        except OSError:
+        except OSError as error:
             os.ftruncate(self._file, self._end)
-            raise
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
         self._end += len(line)
 
     def _write(self, line: bytes) -> None:

@@ -159,6 +159,8 @@ class Plan:
             "circuit": bench.dut.name,
             "circuit_parameters": bench.dut.values(),
             "circuit_digest": self.circuit_digest,
+            "netlist": bench.dut.netlist,
+            "netlist_sha256": self.netlist_sha256,
             "process": self.process.name,
             "model_cards": self.card_digests(),
             "observables": [[o.name, o.unit] for o in bench.observables],
@@ -173,9 +175,18 @@ class Plan:
     @cached_property
     def circuit_digest(self) -> str:
         """sha256 of the netlist file and of the circuit's base parameters."""
-        dut = self.testbench.dut
-        netlist = files("netlists").joinpath(dut.netlist).read_bytes() if dut.netlist else b""
-        return hashlib.sha256(netlist + json.dumps(dut.values()).encode()).hexdigest()
+        return hashlib.sha256(self._netlist + json.dumps(self.testbench.dut.values()).encode()).hexdigest()
+
+    @cached_property
+    def netlist_sha256(self) -> str:
+        """sha256 of the netlist file as it lies on the disk."""
+        return hashlib.sha256(self._netlist).hexdigest()
+
+    @property
+    def _netlist(self) -> bytes:
+        """Content of the netlist file; empty for a circuit without one."""
+        name = self.testbench.dut.netlist
+        return files("netlists").joinpath(name).read_bytes() if name else b""
 
     def card_digests(self) -> dict[str, str]:
         """sha256 of the model cards of every corner, at the base geometries."""

@@ -84,3 +84,9 @@ class MeasureFailed(SimulationError):  # noqa: N818
     """The waveforms do not contain what the measure looks for (no crossing, no spike, no decay)."""
 
     reason = "measure failed"
+
+
+class Interrupted(SimulationError):  # noqa: N818
+    """The user stopped the run; what it had reached is kept."""
+
+    reason = "interrupted"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import re
 import shutil
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +20,20 @@ LIBRARY_NAMES = ("libngspice.so.0", "libngspice.so", "libngspice.dylib")
 
 #: Environment variable that names the library file (PySpice's own name for it).
 LIBRARY_VARIABLE = "NGSPICE_LIBRARY_PATH"
+
+#: Prints what the library at argument 1 says when it starts.
+_GREETING = """
+import ctypes, sys
+heard = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p)
+def hear(line, ident, data):
+    print(line.decode("latin-1"))
+    return 0
+speak = heard(hear)
+ctypes.CDLL(sys.argv[1]).ngSpice_Init(speak, None, None, None, None, None, None)
+"""
+
+#: How a version reads in what ngspice says.
+VERSION = re.compile(r"ngspice-\d[\w.+-]*")
 
 
 def find_library() -> Path:
@@ -92,3 +108,26 @@ def library_digest(path: Path) -> str:
     """
     status = path.stat()
     return _digest(path, status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=8)
+def library_version(path: Path) -> str:
+    """What the library at ``path`` calls itself (``"ngspice-39"``), ``"ngspice"`` when it does not say.
+
+    A process of its own asks (30 ms), so that neither the library's state nor its death can reach this one.
+    """
+    home = {**os.environ, "HOME": "/nonexistent"}  # ngspice reads ~/.spiceinit as it starts
+    try:
+        said = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _GREETING, str(path)],
+            capture_output=True,
+            text=True,
+            env=home,
+            cwd="/",
+            timeout=20,
+            check=False,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return "ngspice"
+    found = VERSION.search(said)
+    return found[0] if found else "ngspice"

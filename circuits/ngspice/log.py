@@ -91,6 +91,9 @@ _FAILED = re.compile(
 )
 _BENIGN = re.compile("|".join(f"(?:{pattern})" for pattern, _ in BENIGN))
 _KINDS = tuple((re.compile(pattern, re.IGNORECASE | re.MULTILINE), kind) for pattern, kind in KINDS)
+_HALTED = re.compile(
+    r"condition met: stop\s+when time|doAnalyses: pause requested|simulation interrupted\s*$"
+)
 _POISONED = re.compile(r"cannot recover|Internal Error")
 _MESSAGE_LENGTH = 600
 
@@ -114,6 +117,11 @@ def classify_run(remarks: Sequence[str], completed: bool) -> SimulationError | N
         return SingularMatrix(f"{unsolved.strip()} (a floating node, or a loop of voltage sources)")
     serious = _serious(remarks)
     return Distorted(_message(serious)) if serious else None
+
+
+def without_stops(remarks: Sequence[str]) -> list[str]:
+    """The remarks without those of a halt that was asked for (``stop when time = ...``)."""
+    return [line for line in remarks if not _HALTED.search(line)]
 
 
 def singular_matrix(remarks: Sequence[str]) -> str | None:

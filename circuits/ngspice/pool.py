@@ -7,7 +7,6 @@ import hashlib
 import multiprocessing
 import os
 import pickle
-import tempfile
 import time
 import warnings
 from collections import deque
@@ -22,7 +21,8 @@ from typing import Any, Generic, Self, TypeVar
 from circuits.deck import Simulator
 from circuits.ngspice.cache import ResultCache
 from circuits.ngspice.errors import SimulationError, SimulatorCrash, SimulatorTimeout
-from circuits.ngspice.library import find_library, library_digest
+from circuits.ngspice.library import find_library, library_digest, library_version
+from circuits.ngspice.scratch import Scratch
 from circuits.ngspice.worker import Answer, Started, WorkerSettings, save_deck, serve
 
 Item = TypeVar("Item")
@@ -98,6 +98,13 @@ class _Plan:
         self.exhausted = entry is None
         return entry
 
+    def waiting(self) -> bool:
+        """Whether there is an item to hand out: worth starting a worker for."""
+        entry = self.draw()
+        if entry is not None:
+            self.again.appendleft(entry)
+        return entry is not None
+
 
 class Pool:
     """Runs ``fn(simulator, item)`` over items in worker processes.
@@ -150,13 +157,13 @@ class Pool:
         self.timeout = timeout
         library = find_library()
         self.simulator = library_digest(library)
-        self._scratch = tempfile.TemporaryDirectory(prefix="spicetwin-pool-")
+        self._scratch = Scratch()
         self._settings = WorkerSettings(
             library=library,
             simulator=self.simulator,
             cache=cache.resolve() if cache else None,
             failures=failures.resolve() if failures else None,
-            current=Path(self._scratch.name),
+            current=self._scratch.path,
             recycle_after=recycle_after,
         )
         self._context = multiprocessing.get_context("forkserver")
@@ -183,10 +190,15 @@ class Pool:
         self._closed = True
         while self._workers:
             self._workers.pop().end()
-        self._scratch.cleanup()
+        self._scratch.remove()
         if self._simulated and self._settings.cache is not None:
             ResultCache(self._settings.cache, self.simulator).prune()
             self._simulated = False
+
+    @property
+    def simulator_version(self) -> str:
+        """What ngspice calls itself (``"ngspice-39"``); asked once, for provenance."""
+        return library_version(self._settings.library)
 
     def pids(self) -> tuple[int, ...]:
         """Process ids of the live workers."""
@@ -226,7 +238,7 @@ class Pool:
     def _hand_out(self, plan: _Plan) -> None:
         """Give every worker as many items as it has room for, idle workers first."""
         for depth in (0, 1):
-            while len(self._workers) < self.jobs and not (plan.exhausted and not plan.again):
+            while len(self._workers) < self.jobs and plan.waiting():
                 self._start()
             for worker in self._workers:
                 if len(worker.held) == depth < worker.room:

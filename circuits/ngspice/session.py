@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,16 @@ import numpy.typing as npt
 
 from circuits.deck import Deck, SimulationResult, Waveforms
 from circuits.ngspice.check import check_deck
-from circuits.ngspice.errors import Distorted, SimulationError, SimulatorCrash, SimulatorMissing
-from circuits.ngspice.library import find_library
-from circuits.ngspice.log import classify_load, classify_run, is_poisoned
+from circuits.ngspice.errors import (
+    Distorted,
+    Interrupted,
+    SimulationError,
+    SimulatorCrash,
+    SimulatorMissing,
+)
+from circuits.ngspice.library import VERSION, find_library
+from circuits.ngspice.log import classify_load, classify_run, is_poisoned, without_stops
+from circuits.ngspice.stepping import AtStop, SteppedResult, check_stops
 
 #: Characters of a command; ngspice's buffer is 1023, longer ``save`` lists are split.
 COMMAND_LENGTH = 900
@@ -65,7 +71,7 @@ class Session:
             prefix="spicetwin-ngspice-", dir=scratch
         )  # BSIM4 writes bsim4.out where it runs
         self._binding = _bind(library or find_library(), self._scratch.name, self._hear, self._exited)
-        found = re.search(r"ngspice-[\w.+-]+", " ".join(self._printed))
+        found = VERSION.search(" ".join(self._printed))
         self.version = found[0] if found else "ngspice"
         self._binding.execute(
             "set num_threads=1"
@@ -114,6 +120,90 @@ class Session:
         finally:
             if self.healthy:
                 self._clear()
+
+    def run_in_steps(self, deck: Deck, stops: Sequence[float], at_stop: AtStop) -> SteppedResult:
+        """Run the one transient of ``deck``, halting at ``stops`` to read node voltages and set sources.
+
+        Parameters
+        ----------
+        deck : Deck
+            One ``tran`` analysis; ``save`` must hold every node that is read.
+        stops : sequence of float
+            Ascending times (s) inside the run. All are registered before it starts: ngspice 39 ignores a
+            stop that is added while it is halted.
+        at_stop : callable
+            ``at_stop(time, read)`` gives the sources to change, name -> volt; ``read(node)`` is the last
+            value of a saved vector. An exception in it ends the run and passes on, with the session clean.
+
+        Returns
+        -------
+        SteppedResult
+            Waveforms up to where the run came, and why it ended early if it did: non-convergence, or the
+            user's interrupt (noticed at the next stop).
+        """
+        if not self.healthy:
+            raise SimulatorCrash("this session of ngspice is no longer usable")
+        check_deck(deck)
+        check_stops(deck, stops)
+        self.runs += 1
+        log: list[str] = []
+        try:
+            self._load(deck.circuit_lines())
+            log += self._remarks
+            with contextlib.chdir(self._scratch.name):
+                self._choose(deck.analyses[0], deck.save)
+                for stop in stops:
+                    self._execute(f"stop when time = {float(stop)!r}")
+                start = time.perf_counter()
+                reached, error = self._advance(deck.analyses[0], stops, at_stop, log)
+                seconds = time.perf_counter() - start
+            try:
+                waves = self._waveforms(deck.analyses[0], deck.save)
+            except SimulationError:
+                if error is None:
+                    raise
+                raise error from None  # it failed before the first point: there is nothing to keep
+            return SteppedResult(waves, "\n".join(log), seconds, reached, error)
+        except SimulationError:
+            self.healthy = self.healthy and not is_poisoned(self._remarks)
+            if self.healthy:
+                self._clear()
+                self.healthy = self._probe()
+            raise
+        finally:
+            if self.healthy:
+                self._clear()
+
+    def _advance(
+        self, analysis: str, stops: Sequence[float], at_stop: AtStop, log: list[str]
+    ) -> tuple[float, SimulationError | None]:
+        """Go from stop to stop; the time reached, and what ended the run before its end."""
+        reached = 0.0
+        try:
+            for command, stop in zip([analysis] + ["resume"] * len(stops), [*stops, None], strict=True):
+                completed = self._execute(command)
+                remarks = without_stops(self._remarks)
+                log += remarks
+                error = classify_run(remarks, completed)
+                reached = self._binding.latest("time")
+                if error is not None:
+                    return reached, error
+                if stop is None:
+                    break
+                if abs(reached - stop) > 1e-6 * max(stop, 1e-12):
+                    return reached, Distorted(f"ngspice halted at {reached:g} s instead of {stop:g} s")
+                self._set(at_stop(stop, self._binding.latest))
+        except KeyboardInterrupt:
+            return reached, Interrupted(f"interrupted at {reached:g} s")
+        return reached, None
+
+    def _set(self, sources: Mapping[str, float]) -> None:
+        """Change the dc values of sources while the run is halted."""
+        for name, value in sources.items():
+            self._execute(f"alter {name} dc {float(value)!r}")
+            error = classify_run(self._remarks, True)
+            if error is not None:
+                raise error
 
     def _hear(self, line: str) -> None:
         """Take one line of ngspice's output, which comes as ``stdout ...`` or ``stderr ...``."""
@@ -252,6 +342,13 @@ def _bind(path: Path, empty: str, hear: Callable[[str], None], exited: Callable[
             """Hand a circuit over; False when ngspice returned an error code."""
             keep = [ffi.new("char[]", line.encode()) for line in (*lines, "")]
             return not self._ngspice_shared.ngSpice_Circ(ffi.new("char *[]", [*keep, ffi.NULL]))
+
+        def latest(self, name: str) -> float:
+            """Last value of a real vector of the running analysis."""
+            info = self._ngspice_shared.ngGet_Vec_Info(name.encode())
+            if info == ffi.NULL or info.v_length == 0:
+                raise Distorted(f"no vector {name!r} in the running analysis")
+            return float(info.v_realdata[info.v_length - 1])
 
         def vectors(self, plot: str) -> dict[str, npt.NDArray[Any]]:
             """Copies of the non-empty vectors of ``plot`` by lower-case name."""

@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
@@ -20,6 +20,7 @@ from circuits.deck import Deck, SimulationResult
 from circuits.ngspice.cache import ResultCache
 from circuits.ngspice.errors import SimulationError
 from circuits.ngspice.session import Session
+from circuits.ngspice.stepping import AtStop, SteppedResult
 
 
 @dataclass(frozen=True)
@@ -101,16 +102,30 @@ class WorkerSimulator:
         if stored is not None:
             self.hits += 1
             return stored
-        if self._session is None:
-            self._session = Session(self.settings.library, self.settings.current.parent)
-            self._started()
-        self._leave(deck)
+        session = self._live(deck)
         self.runs += 1
-        result = self._session.run(deck)
+        result = session.run(deck)
         self.solve_seconds += result.solve_seconds
         if self._cache:
             self._cache.store(deck, result)
         return result
+
+    def run_in_steps(self, deck: Deck, stops: Sequence[float], at_stop: AtStop) -> SteppedResult:
+        """Run the transient of ``deck`` with halts; never cached, since the deck does not say what is set there."""
+        self.deck = deck
+        session = self._live(deck)
+        self.runs += 1
+        result = session.run_in_steps(deck, stops, at_stop)
+        self.solve_seconds += result.solve_seconds
+        return result
+
+    def _live(self, deck: Deck) -> Session:
+        """The session, loaded on first use, with ``deck`` left for replay."""
+        if self._session is None:
+            self._session = Session(self.settings.library, self.settings.current.parent)
+            self._started()
+        self._leave(deck)
+        return self._session
 
     def _leave(self, deck: Deck) -> None:
         """Leave the deck where the pool finds it, should this process die or hang in it."""

@@ -1,8 +1,10 @@
-"""An RC decay with a closed form, and a pool without processes: plans without BSIM or ngspice."""
+"""An RC decay with a closed form, one with faults, and a pool without processes: plans without BSIM."""
 
 from __future__ import annotations
 
 import math
+import os
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -60,6 +62,23 @@ class RcDecay(Testbench):
         return {"tau": tau, "shift": conditions.mismatch.get("m1", (0.0, 1.0))[0]}
 
 
+#: Resistances at which :class:`RcFaults` makes the simulator hang, kills its worker, and asks the impossible.
+HANGS, DIES, REFUSED = 19.0, 23.0, 29.0
+
+
+class RcFaults(RcDecay):
+    """The same in ngspice, with three more resistances that fail there."""
+
+    def deck(self, process: Process, conditions: Conditions) -> Deck:
+        if self.dut.r == HANGS:  # ngspice 39 loops on a DC sweep without a step
+            return Deck("hangs", ("v1 a 0 dc 1", "r1 a 0 1k"), ("dc v1 0 1",), ())
+        if self.dut.r == DIES:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.dut.r == REFUSED:
+            return Deck("refused", ("r1 a 0 {nowhere}",), ("op",), ("a",))
+        return super().deck(process, conditions)
+
+
 class RcClosedForm(RcDecay):
     """The same without a simulator."""
 
@@ -75,6 +94,7 @@ class SerialPool:
     """Runs points here, in an order of its own; ``stop_after`` interrupts, ``errors`` fail."""
 
     simulator = "fake"
+    simulator_version = "fake-1"
 
     def __init__(self, *, reverse: bool = False, stop_after: int | None = None) -> None:
         self.reverse = reverse

@@ -9,7 +9,7 @@ import pytest
 from rc_bench import RcClosedForm, SerialPool
 
 from circuits import characterisation
-from circuits.characterisation import Characterisation, CharacterisationError
+from circuits.characterisation import Characterisation, CharacterisationError, partial_path
 from circuits.characterise import OutputError, characterise, journal_path
 from circuits.journal import JournalError
 from circuits.ngspice.errors import SimulatorCrash
@@ -63,6 +63,32 @@ def test_another_plan_does_not_resume(tmp_path: Path) -> None:
     characterise(plan(seed=1), tmp_path / "a.nc", SerialPool(), resume=False)
 
 
+def test_changed_code_does_not_resume_and_says_so_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "a.nc"
+    with pytest.raises(KeyboardInterrupt):
+        characterise(plan(), out, SerialPool(stop_after=2))
+    with monkeypatch.context() as patch:
+        patch.setattr("circuits.characterise.code_digest", lambda *_: "f" * 64)
+        pool = SerialPool()
+        with pytest.raises(JournalError, match=r"another code .*, now ffff.*delete the journal") as error:
+            characterise(plan(), out, pool)
+    assert "\n" not in str(error.value)
+    assert pool.ran == []
+    pool = SerialPool()
+    characterise(plan(), out, pool)
+    assert len(pool.ran) == len(plan()) - 2
+
+
+def test_what_a_run_killed_while_writing_left_is_removed(tmp_path: Path) -> None:
+    out = tmp_path / "a.nc"
+    partial_path(out).write_bytes(b"half a file")
+    with pytest.raises(KeyboardInterrupt):
+        characterise(plan(), out, SerialPool(stop_after=2))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [journal_path(out).name]
+
+
 def test_a_full_disk_at_the_end_leaves_the_old_file_and_the_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,6 +103,7 @@ def test_a_full_disk_at_the_end_leaves_the_old_file_and_the_journal(
         with pytest.raises(OSError, match="disk full"):
             characterise(plan(), out, SerialPool())
     assert out.read_bytes() == b"old"
+    assert not partial_path(out).exists()
     pool = SerialPool()
     characterise(plan(), out, pool)
     assert pool.ran == []
