@@ -60,6 +60,12 @@ COMMANDS = (
         "Run a network of drawn chips from a TOML file.",
     ),
     Mounted(
+        "train",
+        "spicetwin.commands.train",
+        "train_command",
+        "Train a minGRU network under the constraints of the hardware (extra [train]).",
+    ),
+    Mounted(
         "run", "spicetwin.commands.run", "run_command", "The main job: the whole chain, then the report."
     ),
     Mounted(

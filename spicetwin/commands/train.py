@@ -1,0 +1,76 @@
+"""``spicetwin train``."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spicetwin.boundary import InputError
+from spicetwin.output import emit_json
+from spicetwin.writing import write_text
+
+if TYPE_CHECKING:
+    from spicetwin.train.fit import Trainer
+
+
+def train_command(
+    description: Annotated[Path, typer.Argument(metavar="NETWORK.toml", help="Description of the training.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Folder for checkpoint, learning curve, log and weights.")
+    ],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the task's files, instead of the file's.")
+    ] = None,
+    begin: Annotated[
+        Path | None, typer.Option(help="Checkpoint whose weights to begin with (fine-tuning).")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs, instead of the file's.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed, instead of the file's.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the matrix products and scans.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="Summary as JSON.")] = False,
+) -> None:
+    """Train a minGRU network under the constraints of the hardware; a stopped training continues."""
+    for package in ("torch", "sklearn"):
+        if find_spec(package) is None:
+            raise InputError(
+                f"training needs {package}, which the extra brings: pip install 'spicetwin[train]'"
+            )
+    from spicetwin.train.export import write_network
+    from spicetwin.train.run import load_task, prepare, summary, use_threads, with_data
+    from spicetwin.train.settings import Settings
+
+    settings = with_data(Settings.read(description), data, epochs, seed)
+    use_threads(threads)
+    trainer = prepare(settings, load_task(settings), begin)
+    checkpoint = output / "checkpoint.pt"
+    if checkpoint.exists():
+        trainer.resume(checkpoint)
+        typer.echo(f"continuing behind epoch {len(trainer.curve)}", err=True)
+
+    def after(current: Trainer) -> None:
+        current.save(checkpoint)
+        current.write_curve(output / "curve.csv")
+        e = current.curve[-1]
+        typer.echo(
+            f"epoch {e.epoch}/{settings.schedule.epochs}: loss {e.loss:.4f}, training {100 * e.train:.2f} %, "
+            f"validation {100 * e.validation:.2f} %, {e.seconds:.0f} s",
+            err=True,
+        )
+
+    trainer.run(after)
+    result = summary(trainer)
+    write_text(output / "summary.json", json.dumps(result, indent=2) + "\n")
+    if settings.constraints.hardware:
+        write_network(trainer.net, output / "weights.npz", result)
+    if as_json:
+        emit_json(result)
+    else:
+        typer.echo(
+            f"{result['task']}: test accuracy {100 * result['test_accuracy']:.2f} % of "
+            f"{result['test_samples']} samples, validation {100 * result['validation_accuracy']:.2f} %, "
+            f"{result['seconds']:.0f} s"
+        )

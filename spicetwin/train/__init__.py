@@ -1,0 +1,1 @@
+"""Hardware-aware training of minGRU networks; needs the extra ``train`` (PyTorch, on the CPU is enough)."""
