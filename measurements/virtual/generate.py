@@ -1,14 +1,14 @@
-"""Write the virtual chips: data of known truth in the shape of the CoACH DPI and the IHP Id-Vg measurements.
+"""Write the virtual chips: data of known truth in the shape of the registered measurements.
 
-Closed forms only, no circuit simulator: the pulse-on and pulse-off solutions of the differential-pair
-integrator and the EKV drain current. Rewrite the files with ``python -m measurements.virtual.generate``.
+Closed forms only, no circuit simulator: here the pulse-on and pulse-off solutions of the differential-pair
+integrator and the EKV drain current, beside this file capacitors and switches. Rewrite the files with
+``python -m measurements.virtual.generate``.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +16,20 @@ import numpy as np
 
 from calibration.measured import FloatArray
 from calibration.readers.coach import campaign_plan
-from calibration.readers.csv_table import Table, format_csv
+from calibration.readers.csv_table import Table
+from measurements.virtual.campaign import (
+    SEED,
+    Conditions,
+    campaign_head,
+    rounded,
+    truth_text,
+    write_campaign,
+    write_text,
+)
+from measurements.virtual.capacitors import write_mim, write_mos_cv
+from measurements.virtual.switches import write_switch
 
-SEED = 20260101
 BOLTZMANN_OVER_CHARGE = 8.617333262e-5
-DIGITS = 7
-Conditions = Mapping[str, float | str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +134,7 @@ def fet_table(
     v_gs = np.round(np.linspace(-0.5, 1.35, 38), 3)
     clean = fet_current(truth, v_gs, w, length, temperature)
     noise = clean * truth.noise_relative * rng.normal(size=38) + truth.noise_current * rng.normal(size=38)
-    i_d = np.array([float(f"{value:.{DIGITS}g}") for value in clean + noise])
-    return Table({"v_gs": v_gs, "i_d": i_d}, {"v_gs": "V", "i_d": "A"})
+    return Table({"v_gs": v_gs, "i_d": rounded(clean + noise)}, {"v_gs": "V", "i_d": "A"})
 
 
 def write_dpi(folder: Path) -> None:
@@ -135,9 +142,11 @@ def write_dpi(folder: Path) -> None:
     truth, rng = DpiTruth(), np.random.default_rng([SEED, 1])
     curves = {entry.name: entry.conditions for entry in campaign_plan("coach_dpi").files}
     tables = {name: dpi_table(truth, conditions, rng) for name, conditions in curves.items()}
-    head = _head("coach_dpi_virtual", "Virtual DPI synapse in the shape of coach_dpi", {"counts": "positive"})
-    _write_campaign(folder, head, curves, tables)
-    _write(folder / "truth.toml", _truth({"dpi": dataclasses.asdict(truth)}))
+    head = campaign_head(
+        "coach_dpi_virtual", "Virtual DPI synapse in the shape of coach_dpi", {"counts": "positive"}
+    )
+    write_campaign(folder, head, curves, tables)
+    write_text(folder / "truth.toml", truth_text({"dpi": dataclasses.asdict(truth)}))
 
 
 def write_fet(folder: Path) -> None:
@@ -155,11 +164,13 @@ def write_fet(folder: Path) -> None:
                 }  # fmt: skip
                 tables[name] = fet_table(truth, w, length, temperature, rng)
     floor = {"i_d": FETS["n"].read_floor}
-    head = _head("ihp_sg13g2_idvg_virtual", "Virtual transistors in the shape of ihp_sg13g2_idvg", {}, floor)
-    _write_campaign(folder, head, curves, tables)
-    _write(
+    head = campaign_head(
+        "ihp_sg13g2_idvg_virtual", "Virtual transistors in the shape of ihp_sg13g2_idvg", {}, floor
+    )
+    write_campaign(folder, head, curves, tables)
+    write_text(
         folder / "truth.toml",
-        _truth({f"{name}mos": dataclasses.asdict(truth) for name, truth in FETS.items()}),
+        truth_text({f"{name}mos": dataclasses.asdict(truth) for name, truth in FETS.items()}),
     )
 
 
@@ -168,71 +179,13 @@ def _number(conditions: Conditions, name: str) -> float:
     return float(conditions[name])
 
 
-def _head(
-    name: str, description: str, signs: Mapping[str, str], floors: Mapping[str, float] | None = None
-) -> str:
-    """The part of a campaign TOML above its files."""
-    lines = [
-        "# Virtual data of known truth (truth.toml), not a measurement: measurements/virtual/generate.py.",
-        f"# Seed {SEED}.",
-        "",
-        "[campaign]",
-        f'name = "{name}"',
-        f'description = "{description}"',
-        'kind = "virtual"',
-        'licence = "Apache-2.0"',
-        'reference = "measurements/virtual/generate.py"',
-    ]
-    lines += [
-        line for column, sign in signs.items() for line in ("", f"[columns.{column}]", f'sign = "{sign}"')
-    ]
-    for column, floor in (floors or {}).items():
-        lines += ["", f"[columns.{column}]", f'floor = "{floor:g} A"']
-    return "\n".join(lines) + "\n"
-
-
-def _write_campaign(
-    folder: Path, head: str, curves: Mapping[str, Conditions], tables: Mapping[str, Table]
-) -> None:
-    """The CSVs and the campaign that lists them; conditions are plain numbers in SI units."""
-    folder.mkdir(parents=True, exist_ok=True)
-    text = head
-    for name, conditions in curves.items():
-        _write(
-            folder / f"{name}.csv",
-            format_csv(tables[name], ["virtual data, not a measurement: see truth.toml"]),
-        )
-        text += f'\n[[file]]\npath = "{name}.csv"\nname = "{name}"\n[file.conditions]\n'
-        for key, value in conditions.items():
-            text += (
-                f'{key} = "{value}"\n' if isinstance(value, str) else f"{key} = {float(f'{value:.9g}')!r}\n"
-            )
-    _write(folder / "campaign.toml", text)
-
-
-def _truth(sections: Mapping[str, Mapping[str, float]]) -> str:
-    """True parameters in SI units as TOML."""
-    lines = [
-        "# True parameters of the virtual data beside this file, in SI units; equations in generate.py.",
-        "",
-    ]
-    lines += [f"seed = {SEED}"]
-    for section, values in sections.items():
-        lines += ["", f"[{section}]", *(f"{name} = {value!r}" for name, value in values.items())]
-    return "\n".join(lines) + "\n"
-
-
-def _write(path: Path, text: str) -> None:
-    """Write through a temporary file, so that an interrupted run leaves the old one."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8", newline="\n")
-    part.replace(path)
-
-
 def generate(folder: Path) -> None:
     """Write all virtual data sets below ``folder``."""
     write_dpi(folder / "coach_dpi")
     write_fet(folder / "ihp_sg13g2_idvg")
+    write_mim(folder / "sky130_mim_cv")
+    write_mos_cv(folder / "ihp_sg13g2_cv")
+    write_switch(folder / "ihp_sg13g2_switch")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import numpy as np
 
 from calibration.entry import Covariance, Entry, Interval, Parameter, TableError, Validation, Variation
 from calibration.fit import FitResult
+from calibration.recipe import load_recipe
 from calibration.recipe_run import RecipeResult, run_recipe
 from calibration.table import Provenance, Source
 from calibration.tabulate import fitted_entry
@@ -27,18 +28,17 @@ Progress = Callable[[str], None]
 
 
 def fit_devices(mirror: Path | None = None, progress: Progress | None = None) -> dict[str, RecipeResult]:
-    """Run the recipes behind the entries on the originals.
+    """Run the recipes behind the entries, on the originals or, where these are absent, on virtual devices.
+
+    :func:`device_provenance` tells which it was.
 
     Raises
     ------
-    MissingDataError
-        Where the originals are neither in the mirror nor in the data folder; there is no virtual stand-in.
+    DataError
+        For a wrong mirror or a file with the wrong hash.
     """
-    from calibration.recipe import load_recipe
-
     return {
-        name: run_recipe(name, load(load_recipe(name).source, mirror, virtual=False), progress=progress)
-        for name in RECIPES
+        name: run_recipe(name, load(load_recipe(name).source, mirror), progress=progress) for name in RECIPES
     }
 
 

@@ -81,5 +81,11 @@ def test_transistors_show_their_true_kappa_in_weak_inversion() -> None:
 def test_every_virtual_file_says_that_it_is_not_a_measurement() -> None:
     for path in FOLDER.rglob("*.csv"):
         assert path.read_text().startswith("# virtual data, not a measurement")
-    for name in ("coach_dpi", "ihp_sg13g2_idvg"):
+    for name in (
+        "coach_dpi",
+        "ihp_sg13g2_idvg",
+        "ihp_sg13g2_switch",
+        "ihp_sg13g2_cv",
+        "sky130_mim_cv",
+    ):
         assert {curve.source.kind for curve in load(name, virtual=True)} == {"virtual"}
