@@ -16,9 +16,11 @@ import numpy.typing as npt
 import platformdirs
 
 from circuits.deck import Deck, SimulationResult, Waveforms
+from circuits.ngspice.included import definitions
+from circuits.ngspice.statements import joined
 
 #: Raise it when the stored content, or what a deck means to the simulator, changes: old entries are left.
-SCHEMA = 1
+SCHEMA = 2
 
 #: Environment variable that names the cache folder.
 CACHE_VARIABLE = "SPICETWIN_CACHE"
@@ -105,21 +107,16 @@ class ResultCache:
                 yield status.st_mtime_ns, status.st_size, path
 
     def _included_digests(self, deck: Deck) -> list[str]:
-        """sha256 of every file that the deck's own lines include; a missing file counts by its name."""
+        """sha256 of every file that the deck includes, nested ones too; the typed error of one that is not there."""
+        if not any(line.lstrip()[:4].lower() in (".inc", ".lib") for line in deck.lines):
+            return []
         digests = []
-        for line in deck.lines:
-            if not line.lstrip()[:4].lower().startswith((".inc", ".lib")):
-                continue
-            words = line.split()
-            path = Path(words[1].strip("\"'")) if len(words) > 1 else Path()
-            try:
-                status = path.stat()
-                stamp = (str(path.resolve()), status.st_size, status.st_mtime_ns)
-                if stamp not in self._included:
-                    self._included[stamp] = hashlib.sha256(path.read_bytes()).hexdigest()
-                digests.append(self._included[stamp])
-            except OSError:
-                digests.append(str(path))
+        for path in definitions(joined(deck.lines)).files:
+            status = path.stat()
+            stamp = (str(path), status.st_size, status.st_mtime_ns)
+            if stamp not in self._included:
+                self._included[stamp] = hashlib.sha256(path.read_bytes()).hexdigest()
+            digests.append(self._included[stamp])
         return digests
 
 

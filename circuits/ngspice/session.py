@@ -30,6 +30,10 @@ from circuits.ngspice.stepping import AtStop, SteppedResult, check_stops
 #: Characters of a command; ngspice's buffer is 1023, longer ``save`` lists are split.
 COMMAND_LENGTH = 900
 
+#: Magnitude that no voltage, current or scale reaches: ngspice divides by 1e-32 where an expression divides by
+#: zero, and says nothing.
+BEYOND = 1e30
+
 _HEALTH_PROBE = ["* health probe", "v1 a 0 dc 1", "r1 a 0 1k", ".end"]
 
 #: PySpice logs each of ngspice's remarks as an error; they reach the caller through ``classify_*`` instead.
@@ -248,6 +252,12 @@ class Session:
         if absent or not vectors:
             raise Distorted(
                 f"{analysis!r} gives no vector {', '.join(absent)}; have {', '.join(sorted(vectors))}"
+            )
+        beyond = [name for name, values in vectors.items() if not np.abs(values).max() < BEYOND]
+        if beyond:
+            raise Distorted(
+                f"{analysis!r} gives {', '.join(sorted(beyond))} that is no number or beyond {BEYOND:g}:"
+                " an expression divides by zero or leaves its domain"
             )
         return Waveforms(analysis, vectors)
 
