@@ -29,7 +29,7 @@ LABELS = {
     "c_gb": "gate-body capacitance",
     "temperature": "temperature",
     "r_on": "on-resistance",
-    "i_off": "leakage at V_gs = 0",
+    "i_off": "off-current",
 }
 MOST_CURVES = 8
 
@@ -59,7 +59,7 @@ def plot_recipe(result: RecipeResult, path: Path) -> None:
     if len(fits) > 1:
         stride = max(1, len(fits) // MOST_CURVES)
         shown = _merged(fits[::stride][:MOST_CURVES])
-    shown = _thinned(shown)
+    shown = thinned(shown)
     shown_panels = panels(result.recipe)
     changing = {
         r.column: p.x for r, p in zip(result.recipe.responses, shown_panels, strict=True) if r.plot_change
@@ -87,10 +87,10 @@ def _as_change(part: DatasetFit, x: str) -> DatasetFit:
     return replace(part, dataset=change, prediction=1e6 * (part.prediction / reference - 1.0))
 
 
-def _thinned(fitted: FitResult) -> FitResult:
+def thinned(fitted: FitResult) -> FitResult:
     """A joint fit of very many curves with a few of them for drawing, spread evenly over all."""
     names = list(dict.fromkeys(part.dataset.conditions.get("name", part.name) for part in fitted.datasets))
-    if len(names) <= 2 * MOST_CURVES:
+    if len(names) <= MOST_CURVES:
         return fitted
     chosen = names[:: len(names) // MOST_CURVES][:MOST_CURVES]
     parts = tuple(p for p in fitted.datasets if p.dataset.conditions.get("name", p.name) in chosen)

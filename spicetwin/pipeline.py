@@ -29,7 +29,7 @@ def stages() -> tuple[Stage, ...]:
     from spicetwin.stages.calibration import calibration
     from spicetwin.stages.compare import compare
     from spicetwin.stages.failures import failures
-    from spicetwin.stages.fits import fits
+    from spicetwin.stages.fits import devices, fits
     from spicetwin.stages.montecarlo import montecarlo
     from spicetwin.stages.neuron import neuron
     from spicetwin.stages.overview import overview
@@ -44,6 +44,7 @@ def stages() -> tuple[Stage, ...]:
         Stage("neuron", "DPI neuron", neuron),
         Stage("montecarlo", "Mismatch", montecarlo),
         Stage("fits", "Fits", fits),
+        Stage("devices", "Capacitors and switches", devices),
         Stage("calibration", "Calibration table", calibration),
         Stage("compare", "Twin against transistors", compare),
         Stage("population", "Population of drawn chips", population),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from calibration.fitting.dataset import FloatArray
 from calibration.fitting.result import DatasetFit, FitResult
 from calibration.laws import get_law
 from calibration.plots import Panel
-from calibration.recipe import Recipe
-from calibration.recipe_plots import panels
+from calibration.recipe import Recipe, Response
+from calibration.recipe_plots import panels, thinned
 from calibration.recipe_run import RecipeResult
 from spicetwin.report.document import Figure
 from spicetwin.report.figures import FitSeries, fit_overlay
@@ -25,17 +27,20 @@ LOG_SPAN = 100.0
 
 def fit_figures(context: RunContext, result: RecipeResult) -> list[Figure]:
     """One overlay a response; of many fits, some spread over all."""
-    return [_figure(context, result, panel) for panel in panels(result.recipe)]
+    pairs = zip(panels(result.recipe), result.recipe.responses, strict=True)
+    return [_figure(context, result, panel, response) for panel, response in pairs]
 
 
-def _figure(context: RunContext, result: RecipeResult, panel: Panel) -> Figure:
+def _figure(context: RunContext, result: RecipeResult, panel: Panel, response: Response) -> Figure:
     series = [
         one
         for found in _spread(list(result.fits.values()))
-        for part in found.datasets
+        for part in thinned(found).datasets
         if part.dataset.conditions.get("response", panel.response) == panel.response
         for one in [_series(result.recipe, found, part, panel)]
     ]
+    if response.plot_change:
+        series = [_as_change(one) for one in series]
     measured = np.concatenate([one.measured for one in series])
     positive = measured[measured > 0]
     log = bool(np.all(measured >= 0) and positive.max() / positive.min() > LOG_SPAN)
@@ -76,6 +81,22 @@ def _series(recipe: Recipe, found: FitResult, part: DatasetFit, panel: Panel) ->
     )
 
 
+def _as_change(one: FitSeries) -> FitSeries:
+    """Everything as the change in ppm from the model nearest the zero of x."""
+    reference = float(one.model[int(np.argmin(np.abs(one.x)))])
+
+    def change(values: FloatArray) -> FloatArray:
+        return 1e6 * (values / reference - 1.0)
+
+    return replace(
+        one,
+        measured=change(one.measured),
+        model=change(one.model),
+        sigma=None if one.sigma is None else 1e6 * one.sigma / reference,
+        curve=None if one.curve is None else (one.curve[0], change(one.curve[1])),
+    )
+
+
 def _label(part: DatasetFit) -> str:
     """Name of a condition; of a transistor its polarity, size and temperature."""
     known = part.dataset.conditions
@@ -112,7 +133,12 @@ def _curve(
     x = dataset.x[panel.x]
     grid = np.linspace(float(x.min()), float(x.max()), GRID)
     inputs = {name: np.full(GRID, v[0]) for name, v in dataset.x.items() if name != panel.x}
-    return grid, law({**inputs, panel.x: grid}, values)
+    y = law({**inputs, panel.x: grid}, values)
+    for left in recipe.filters:
+        if left.between is not None and left.column == panel.x:
+            # The rows left out there are those that the law does not describe.
+            y[(grid > left.between[0]) & (grid < left.between[1])] = np.nan
+    return grid, y
 
 
 def _first_upper(text: str) -> str:

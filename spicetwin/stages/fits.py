@@ -1,9 +1,9 @@
-"""Fits: the synapse of a chip, transistors of a process, and the netlist in the loop."""
+"""Fits: the synapse of a chip, transistors of a process, the netlist in the loop; capacitors and switches."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from calibration.fitting.result import FitResult
 from calibration.recipe import Recipe, load_recipe
@@ -15,23 +15,39 @@ from spicetwin.stages.fit_figures import fit_figures
 from spicetwin.stages.hand import percent
 from spicetwin.writing import write_text
 
+#: Relative limits below this are told in ppm.
+PPM = 1e-3
+
+Run = Callable[[Recipe], RecipeResult]
+
 
 def fits(context: RunContext) -> Section:
     """Run the recipes; the quick run leaves the simulator out of the loop."""
     from spicetwin.in_the_loop import fit_in_the_loop
 
-    runs: dict[str, Callable[[Recipe], RecipeResult]] = {
+    runs: dict[str, Run] = {
         "dpi_coach": run_recipe,
         "fet_subthreshold_ihp": run_recipe,
     }
     if not context.quick:
         runs["dpi_netlist"] = lambda recipe: fit_in_the_loop(recipe, jobs=context.pool.jobs)
+    return _section(context, "fits", "Fits", runs)
+
+
+def devices(context: RunContext) -> Section:
+    """Run the recipes of measured capacitors and switches; the quick run leaves out the one with most curves."""
+    names = ["mim_sky130", "switch_leakage_ihp", "mos_cv_ihp", *([] if context.quick else ["switch_ihp"])]
+    return _section(context, "devices", "Capacitors and switches", dict.fromkeys(names, run_recipe))
+
+
+def _section(context: RunContext, anchor: str, title: str, runs: Mapping[str, Run]) -> Section:
+    """Section of a few recipes: what they found, every check, figures and tables; results beside it."""
     text: list[str] = []
     checks: list[Check] = []
     figures: list[Figure] = []
     tables: list[Table] = []
     for name, run in runs.items():
-        context.say(f"fits: {name}")
+        context.say(f"{anchor}: {name}")
         result = run(load_recipe(name))
         context.fits[name] = result
         content = json.dumps(result.to_dict(), indent=1, allow_nan=False) + "\n"
@@ -41,7 +57,7 @@ def fits(context: RunContext) -> Section:
         figures += fit_figures(context, result)
         tables += _tables(result)
     return Section(
-        "fits", "Fits", text=tuple(text), checks=tuple(checks), figures=tuple(figures), tables=tuple(tables)
+        anchor, title, text=tuple(text), checks=tuple(checks), figures=tuple(figures), tables=tuple(tables)
     )
 
 
@@ -80,13 +96,18 @@ def _checks(result: RecipeResult) -> list[Check]:
         if name.startswith(worst.subject) or " within " in name:
             value, limit = f"{worst.value:.4g}", name.partition(" within ")[2]
         else:
-            value = f"{percent(worst.error)} ({worst.subject}); {held} of {len(judged)} hold"
-            limit = f"≤ {100 * worst.limit:.0f} %"
+            value = f"{_share(worst.error, worst.limit)} ({worst.subject}); {held} of {len(judged)} hold"
+            limit = f"≤ {1e6 * worst.limit:.0f} ppm" if worst.limit < PPM else f"≤ {100 * worst.limit:.0f} %"
         found.append(Check(f"{result.recipe.name}: {name}", value, limit, held == len(judged), command))
     good = result.verdict == "GOOD"
     if not found and not any(metric.passed is not None for metric in result.metrics):
         found.append(Check(f"{result.recipe.name}: verdict", result.verdict, "GOOD", good, command))
     return found
+
+
+def _share(error: float, limit: float) -> str:
+    """A relative number in per cent, in ppm where its limit is that small."""
+    return f"{1e6 * error:+.0f} ppm".replace("-", "−") if limit < PPM else percent(error)
 
 
 def _tables(result: RecipeResult) -> list[Table]:
@@ -105,8 +126,8 @@ def _tables(result: RecipeResult) -> list[Table]:
                 m.subject,
                 m.value,
                 m.expected,
-                percent(m.error),
-                f"{100 * m.limit:.1f} %",
+                _share(m.error, m.limit),
+                f"{1e6 * m.limit:.0f} ppm" if m.limit < PPM else f"{100 * m.limit:.1f} %",
                 "shown" if m.passed is None else "holds" if m.passed else "fails",
             )
             for m in result.metrics

@@ -175,7 +175,8 @@ def test_switch_recipes_on_silicon_predict_what_is_left_out(mirror: Path) -> Non
     campaign = load("ihp_sg13g2_switch", mirror, virtual=False)
     assert len(campaign) == 108 + 16
     recipe = load_recipe("switch_ihp")
-    on = run_recipe(replace(recipe, predictions=recipe.predictions[:1]), campaign)
+    # The body voltages of a transistor in one data set: the same fit in a third of the calls.
+    on = run_recipe(replace(recipe, predictions=recipe.predictions[:1], split=None), campaign)
     assert on.verdict == "GOOD", on.metrics
     assert all(metric.value < 0.13 for metric in on.metrics)
     assert on.fits["joint"]["tc_vt[n]"].value == pytest.approx(-0.6e-3, rel=0.1)
