@@ -104,6 +104,10 @@ class Circuit(Parametrised):
     ports: ClassVar[tuple[str, ...]]
     transistors: ClassVar[Mapping[str, tuple[str, str | float, str | float]]] = {}
 
+    def capacitor_spreads(self) -> dict[str, float]:
+        """Relative standard deviation of every capacitor that differs from chip to chip, by instance name."""
+        return {}
+
     def geometries(self) -> dict[str, tuple[str, float, float]]:
         """Polarity, W and L (metres) of every transistor instance."""
         values = self.values()

@@ -15,7 +15,7 @@ from circuits.circuit import Circuit
 #: (polarity ``"n"`` or ``"p"``, W in metres, L in metres) of a transistor.
 Geometry = tuple[str, float, float]
 
-#: Per transistor instance: (increase of |threshold| in volt, mobility factor).
+#: Per transistor instance: (increase of |threshold| in volt, mobility factor). Per capacitor: (0, factor).
 Mismatch = Mapping[str, tuple[float, float]]
 
 ENTRY_POINTS = "spicetwin.processes"
@@ -225,7 +225,8 @@ def draw_mismatch(
     r"""Draw one chip's mismatch: transistor instance -> (increase of \|threshold\| in volt, mobility factor).
 
     Independent normal draws by Pelgrom's law, in the order of the circuit's declaration: equal generators
-    give equal draws. The mobility factor is drawn log-normally (median 1), so that it stays positive.
+    give equal draws. The mobility factor is drawn log-normally (median 1), so that it stays positive; so is
+    the factor of every capacitor in :meth:`~circuits.circuit.Circuit.capacitor_spreads`, drawn after them.
     """
     drawn: dict[str, tuple[float, float]] = {}
     for instance, (polarity, width, length) in circuit.geometries().items():
@@ -234,6 +235,8 @@ def draw_mismatch(
             float(threshold * process.pelgrom.sigma_vt(polarity, width, length)),
             math.exp(float(mobility) * process.pelgrom.sigma_mu(polarity, width, length)),
         )
+    for instance, spread in circuit.capacitor_spreads().items():
+        drawn[instance] = (0.0, math.exp(float(rng.standard_normal()) * spread))
     return drawn
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from circuits.deck import Deck, SimulationResult, Waveforms
+from circuits.deck import Deck, SimulationResult, Simulator, Waveforms
 from circuits.ngspice.errors import NetlistSyntax, SimulationError
 
 #: Last value of a saved vector (volt for a node) while the run is halted.
@@ -28,6 +28,7 @@ class SteppedResult:
     error: SimulationError | None
 
 
+@runtime_checkable
 class SteppingSimulator(Protocol):
     """A simulator that also runs a transient with halts: a session, or the simulator of a pool's worker."""
 
@@ -38,6 +39,13 @@ class SteppingSimulator(Protocol):
     def run_in_steps(self, deck: Deck, stops: Sequence[float], at_stop: AtStop) -> SteppedResult:
         """Run the one transient of ``deck``, calling ``at_stop`` at every stop."""
         ...
+
+
+def stepping(simulator: Simulator) -> SteppingSimulator:
+    """``simulator`` as one that halts; :class:`NetlistSyntax` when it only runs whole decks."""
+    if not isinstance(simulator, SteppingSimulator):
+        raise NetlistSyntax(f"{type(simulator).__name__} runs whole decks only; a co-simulation needs halts")
+    return simulator
 
 
 def check_stops(deck: Deck, stops: Sequence[float]) -> None:
