@@ -234,7 +234,8 @@ def judge(result: FitResult, criteria: Criteria) -> tuple[str, ...]:
         error = math.sqrt(result.covariance[index, index])
         size = 1.0 if parameter.scale == "log" else abs(parameter.value)
         if error > criteria.max_relative_stderr * size and criteria.judges(name):
-            reasons.append(f"{name} is known to {error / size:.2g} of its size only")
+            known = f"{error / size:.2g} of its size only" if size else f"{error:.2g} only, and is zero"
+            reasons.append(f"{name} is known to {known}")
     for (a, b), value in result.correlations().items():
         if abs(value) > criteria.max_correlation and criteria.judges(a) and criteria.judges(b):
             reasons.append(f"{a} and {b} correlate by {value:.4f}")
