@@ -72,6 +72,20 @@ def test_title_does_not_change_the_entry_but_the_simulator_does(tmp_path: Path) 
     assert ResultCache(tmp_path, "other simulator").load(DECK) is None
 
 
+def test_changed_content_of_a_nested_included_file_changes_the_entry(tmp_path: Path) -> None:
+    outer, inner = tmp_path / "outer.inc", tmp_path / "inner.inc"
+    outer.write_text(".include inner.inc\n")
+    inner.write_text(".param extra=1\n")
+    store = ResultCache(tmp_path / "cache", "ngspice")
+    included = deck((*DECK.lines, f".include '{outer}'"))
+    store.store(included, RESULT)
+    assert store.load(included) is not None
+
+    inner.write_text(".param extra=22\n")
+
+    assert store.load(included) is None
+
+
 def test_changed_content_of_an_included_file_changes_the_entry(tmp_path: Path) -> None:
     cards = tmp_path / "cards.lib"
     cards.write_text(".model n nmos level=1\n")
