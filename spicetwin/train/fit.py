@@ -87,10 +87,22 @@ class Trainer:
         self.nonideal = Nonideal(settings.spread, self.seed, 3) if settings.spread.present else None
         order = np.random.default_rng([self.seed, 1]).permutation(len(task.train_y))
         self.held, self.used = order[: schedule.validation], order[schedule.validation :]
-        layers = [p for layer in net.layers for p in layer.parameters()]
-        readout = [net.readout_weight, net.readout_bias]
         self.optimiser = torch.optim.AdamW(
-            [{"params": layers, "weight_decay": 0.0}, {"params": readout, "weight_decay": schedule.decay}],
+            [
+                {"params": [layer.weight for layer in net.layers], "weight_decay": 0.0, "share": 1.0},
+                {
+                    "params": [
+                        p for layer in net.layers for p in (layer.bias, layer.log_slope, layer.offset)
+                    ],
+                    "weight_decay": 0.0,
+                    "share": schedule.bias_rate,
+                },
+                {
+                    "params": [net.readout_weight, net.readout_bias],
+                    "weight_decay": schedule.decay,
+                    "share": 1.0,
+                },
+            ],
             lr=schedule.rate,
             betas=(0.9, 0.99),
         )
@@ -117,7 +129,7 @@ class Trainer:
         for k, (images, labels) in enumerate(self._batches(rng)):
             rate = rate_at(number * self.steps + k, s.epochs * self.steps, s.rate)
             for group in self.optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group["share"]
             scores = self.net(pixels(images), self.constraints, self.nonideal, self.inner)
             loss = torch.nn.functional.cross_entropy(
                 scores, torch.from_numpy(labels), label_smoothing=s.smoothing

@@ -5,7 +5,7 @@ A layer is one matrix product over (samples x steps), done by the caller, and th
     a_t = h_gain u_h,t + h_bias               candidate
     s_t = z_gain u_z,t + z_bias               gate in LSB of the converter
     k_t = clip(s_t, 0, K), rounded where the gate is quantised
-    h_t = h_{t-1} + z_t (a_t - h_{t-1}) + noise_t,   z_t = k_t z_unit
+    h_t = h_{t-1} + z_t (a_t - h_{t-1}) + noise_t,   z_t = k_t z_unit,   h_0 = start
     y_t = output(h_t)
 
 Backward runs in reverse time and recomputes a, s and z from u, so that only u and h are kept. Rounding passes
@@ -106,7 +106,7 @@ def scan_forward(
     """Fill ``state`` and ``out``, both (samples, steps, columns).
 
     ``drive``: u_h and u_z side by side, (samples, steps, 2 columns). ``column``: rows h_gain, h_bias, z_gain,
-    z_bias, z_unit. ``levels``: K. ``noise``: pool of numbers, of which step t of sample n takes the piece from
+    z_bias, start, z_unit. ``levels``: K. ``noise``: pool of numbers, of which step t of sample n takes the piece from
     ``where[n, t]`` on; without ``where`` (size 0) there is none.
     """
     samples, steps, width = state.shape
@@ -114,20 +114,20 @@ def scan_forward(
     top, steep = column.dtype.type(levels), column.dtype.type(steepness)
     like = out.dtype.type(0)
     for n in prange(samples):
-        h = np.zeros(width, column.dtype)
+        h = column[4].copy()
         for t in range(steps):
             if rounded:
                 for j in range(width):
                     a = column[0, j] * widen(drive[n, t, j]) + column[1, j]
                     s = column[2, j] * widen(drive[n, t, width + j]) + column[3, j]
                     k = min(max(np.floor(s + half), zero), top)
-                    h[j] += k * column[4, j] * (a - h[j])
+                    h[j] += k * column[5, j] * (a - h[j])
             else:
                 for j in range(width):
                     a = column[0, j] * widen(drive[n, t, j]) + column[1, j]
                     s = column[2, j] * widen(drive[n, t, width + j]) + column[3, j]
                     k = min(max(s, zero), top)
-                    h[j] += k * column[4, j] * (a - h[j])
+                    h[j] += k * column[5, j] * (a - h[j])
             if where.size:
                 start = where[n, t]
                 for j in range(width):
@@ -160,7 +160,7 @@ def scan_backward(
     drive_gradient: Array,
     column_gradient: Array,
 ) -> None:
-    """Fill ``drive_gradient`` like ``drive`` and ``column_gradient`` (samples, 4, columns).
+    """Fill ``drive_gradient`` like ``drive`` and ``column_gradient`` (samples, 5, columns).
 
     ``state_gradient`` (samples, columns) belongs to the state after the last step. A binary output passes
     gradients through the fast sigmoid's slope, steepness / (1 + steepness |h|)^2; a clipped one through its
@@ -174,7 +174,7 @@ def scan_backward(
     for n in prange(samples):
         g = np.zeros(width, column.dtype)
         before = np.zeros(width, column.dtype)
-        total = np.zeros((4, width), column.dtype)
+        total = np.zeros((5, width), column.dtype)
         for j in range(width):
             g[j] = state_gradient[n, j]
         for t in range(steps - 1, -1, -1):
@@ -190,7 +190,7 @@ def scan_backward(
                 for j in range(width):
                     g[j] += widen(out_gradient[n, t, j]) * steep
             for j in range(width):
-                before[j] = state[n, t - 1, j] if t > 0 else zero
+                before[j] = state[n, t - 1, j] if t > 0 else column[4, j]
             for j in range(width):
                 u, v = widen(drive[n, t, j]), widen(drive[n, t, width + j])
                 a = column[0, j] * u + column[1, j]
@@ -198,9 +198,9 @@ def scan_backward(
                 k = min(max(s, zero), top)
                 if rounded:
                     k = min(max(np.floor(s + half), zero), top)
-                z = k * column[4, j]
+                z = k * column[5, j]
                 toward = g[j] * z
-                gate = g[j] * (a - before[j]) * column[4, j]
+                gate = g[j] * (a - before[j]) * column[5, j]
                 # A descent step moves s against the gradient: below the range only a negative one helps.
                 helps = ((s < zero) & (gate < zero)) | ((s > top) & (gate > zero))
                 gate *= one if (s >= zero) & (s <= top) else (some if helps else zero)
@@ -211,4 +211,5 @@ def scan_backward(
                 total[1, j] += toward
                 total[2, j] += gate * v
                 total[3, j] += gate
+        total[4] = g
         column_gradient[n] = total

@@ -4,9 +4,10 @@
     a_h = u_h + b_h,   a_z = u_z + b_z          biases: 6-bit codes times bias_step
     k = clip(floor(K (slope a_z / 2 + 1/2 + offset) + 1/2), 0, K),   K = 2^bits - 1
     h <- (1 - z) h + z a_h,   z = k / 2^bits
-    y = [h > 0]
+    y = [h > theta],   h = 0 at the start,   thresholds theta: 6-bit codes times bias_step
 
-in units of V_FS / 2. An analog input drives all N rows of the first layer at once: a column of the core has N unit
+in units of V_FS / 2. A threshold lets a column tell how long ago a sequence began: a state that only relaxes
+towards its bias never changes sign. An analog input drives all N rows of the first layer at once: a column of the core has N unit
 capacitors whether it sees one signal or N. The readout is digital: a matrix on the mean of the last layer's
 outputs over time, or on its last state.
 """
@@ -56,7 +57,8 @@ class MinGruLayer(nn.Module):
         top = 2**shape.bits - 1
         bias_z = (lsb / top - 0.5 - OFFSET) * 2.0 / SLOPE
         bias_h = 0.1 * (2.0 * torch.rand(columns, generator=generator) - 1.0)
-        self.bias = nn.Parameter(torch.cat([bias_h, bias_z]))
+        threshold = 0.1 * (2.0 * torch.rand(columns, generator=generator) - 1.0)
+        self.bias = nn.Parameter(torch.cat([bias_h, bias_z, threshold]))
 
     def slope(self) -> Any:
         """Converter gain within its range."""
@@ -67,24 +69,25 @@ class MinGruLayer(nn.Module):
         return weight_levels(self.weight) if constraints.weights else 3.0 * self.weight
 
     def biases(self, constraints: Constraints) -> Any:
-        """Biases in V_FS / 2, h columns first."""
+        """Biases of h and z and thresholds, one behind the other, in V_FS / 2."""
         if constraints.biases:
             return self.bias_step * bias_codes(self.bias, self.bias_step, self.bits)
         return self.bias
 
     def column(self, constraints: Constraints) -> Any:
-        """The five rows of scan parameters of :mod:`.kernels`."""
+        """The six rows of scan parameters of :mod:`.kernels`; its state is counted from the threshold."""
         top = 2**self.bits - 1
         lsb = self.slope() * (top / 2.0)
         one = torch.ones(self.columns, dtype=self.weight.dtype)
-        bias_h, bias_z = self.biases(constraints).split(self.columns)
+        bias_h, bias_z, threshold = self.biases(constraints).split(self.columns)
         share = 1.0 / (3.0 * self.rows)
         return torch.stack(
             [
                 share * one,
-                bias_h,
+                bias_h - threshold,
                 share * lsb * one,
                 lsb * bias_z + top * (0.5 + self.offset),
+                -threshold,
                 one / 2.0**self.bits,
             ]
         )
@@ -97,7 +100,9 @@ class MinGruLayer(nn.Module):
         if nonideal is not None:
             levels, column = nonideal.mismatched(levels), nonideal.spread(column)
             noise, where = nonideal.noise(x.shape[0], x.shape[1], self.columns)
-        drive = x[..., None] * levels.sum(0) if self.broadcast else x @ levels.to(x.dtype)
+        if self.broadcast:
+            x, levels = x[..., None], levels.sum(0, keepdim=True)
+        drive = x @ levels.to(x.dtype)
         return GatedScan.apply(drive, column, scan, noise, where, out_type)
 
 

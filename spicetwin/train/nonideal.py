@@ -38,7 +38,7 @@ class Nonideal:
     def spread(self, column: Any) -> Any:
         """Scan parameters of drawn columns."""
         shape = (column.shape[1],)
-        h_gain, h_bias, z_gain, z_bias, z_unit = column.unbind(0)
+        h_gain, h_bias, z_gain, z_bias, start, z_unit = column.unbind(0)
         slope = 1.0 + self.drawn.gate_slope * self._normal(shape, column)
         return torch.stack(
             [
@@ -46,6 +46,7 @@ class Nonideal:
                 h_bias + self.drawn.candidate_offset * self._normal(shape, column),
                 z_gain * slope,
                 z_bias * slope + self.drawn.gate_offset * self._normal(shape, column),
+                start,
                 z_unit * (1.0 - self.drawn.gate_loss),
             ]
         )

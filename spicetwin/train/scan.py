@@ -77,11 +77,11 @@ class GatedScan(torch.autograd.Function):
     def backward(
         context: Any, out_gradient: Any, last_gradient: Any
     ) -> tuple[Any, Any, None, None, None, None]:
-        """Gradients of the drive and of the four trainable column rows."""
+        """Gradients of the drive and of the five trainable column rows."""
         drive, column, state = context.saved_tensors
         scan: Scan = context.scan
         drive_gradient = torch.empty_like(drive)
-        column_gradient = torch.empty((drive.shape[0], 4, column.shape[1]), dtype=column.dtype)
+        column_gradient = torch.empty((drive.shape[0], 5, column.shape[1]), dtype=column.dtype)
         kernels.scan_backward(
             stored(drive),
             column.detach().numpy(),
@@ -97,7 +97,7 @@ class GatedScan(torch.autograd.Function):
             column_gradient.numpy(),
         )
         total = torch.zeros_like(column)
-        total[:4] = column_gradient.sum(0)
+        total[:5] = column_gradient.sum(0)
         return drive_gradient, total, None, None, None, None
 
 

@@ -61,6 +61,9 @@ class Schedule:
         Passes over the training set; samples of a step.
     rate
         Peak learning rate of AdamW.
+    bias_rate
+        Rate of biases and gate knobs over that of the weights: a step of ``rate`` would move a bias by more than
+        one code, and the slowest gates with it.
     decay
         Weight decay of the readout; the shadow weights of the layers are bounded by their range instead.
     smoothing
@@ -73,7 +76,8 @@ class Schedule:
 
     epochs: int = 20
     batch: int = 32
-    rate: float = 1e-2
+    rate: float = 2e-2
+    bias_rate: float = 0.05
     decay: float = 1e-3
     smoothing: float = 0.0
     shift: float = 0.0
@@ -214,6 +218,7 @@ class Settings:
             (s.epochs >= 1, "train.epochs", s.epochs, "1 or more"),
             (s.batch >= 1, "train.batch", s.batch, "1 or more"),
             (s.rate > 0, "train.rate", s.rate, "> 0"),
+            (s.bias_rate > 0, "train.bias_rate", s.bias_rate, "> 0"),
             (s.decay >= 0, "train.decay", s.decay, ">= 0"),
             (0 <= s.smoothing < 1, "train.smoothing", s.smoothing, "0 to below 1"),
             (0 <= s.shift <= 8, "train.shift", s.shift, "0 to 8 pixels"),

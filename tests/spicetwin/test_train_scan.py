@@ -19,6 +19,7 @@ def column(width: int, rng: np.random.Generator) -> torch.Tensor:
         rng.normal(0.0, 0.2, width),
         rng.uniform(2.0, 6.0, width),
         rng.uniform(15.0, 40.0, width),
+        rng.normal(0.0, 0.3, width),
         np.full(width, 1 / 64),
     ]
     return torch.tensor(np.array(rows))
@@ -27,7 +28,7 @@ def column(width: int, rng: np.random.Generator) -> torch.Tensor:
 def loop(drive: torch.Tensor, c: torch.Tensor, scan: Scan) -> tuple[torch.Tensor, torch.Tensor]:
     """The definition, step by step, with straight-through rounding."""
     width = c.shape[1]
-    h = torch.zeros(drive.shape[0], width, dtype=drive.dtype)
+    h = c[4].expand(drive.shape[0], width)
     outs = []
     for t in range(drive.shape[1]):
         a = c[0] * drive[:, t, :width] + c[1]
@@ -35,7 +36,7 @@ def loop(drive: torch.Tensor, c: torch.Tensor, scan: Scan) -> tuple[torch.Tensor
         k = s.clamp(0.0, scan.levels)
         if scan.rounded:
             k = k + (torch.floor(s + 0.5).clamp(0.0, scan.levels) - k).detach()
-        h = h + k * c[4] * (a - h)
+        h = h + k * c[5] * (a - h)
         if scan.output == "binary":
             q = scan.steepness
             soft = 1.0 / (1.0 + q * h.detach().abs()) ** 2 * q * h
@@ -51,10 +52,10 @@ def test_scan_gradient_equals_numerical_differences() -> None:
     rng = np.random.default_rng(1)
     drive = torch.tensor(rng.normal(0.0, 1.0, (2, 7, 6)), requires_grad=True)
     rows = column(3, rng)
-    trained = rows[:4].clone().requires_grad_()
+    trained = rows[:5].clone().requires_grad_()
 
     def run(drive: torch.Tensor, trained: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        c = torch.cat([trained, rows[4:]])
+        c = torch.cat([trained, rows[5:]])
         scan = Scan(63.0, False, "linear", 3.0)
         return tuple(GatedScan.apply(drive, c, scan, *NO_NOISE, torch.float64))
 
@@ -77,13 +78,13 @@ def test_scan_equals_a_plain_loop_forward_and_backward(output: str, rounded: boo
         else:
             out, last = loop(drive, c, scan)
         ((out * upstream[0]).sum() + (last * upstream[1]).sum()).backward()
-        results.append((out.detach(), last.detach(), drive.grad, c.grad[:4]))
+        results.append((out.detach(), last.detach(), drive.grad, c.grad[:5]))
     for mine, expected in zip(*results, strict=True):
         torch.testing.assert_close(mine, expected, rtol=1e-9, atol=1e-11)
 
 
 def test_a_gate_outside_its_range_passes_only_gradients_that_bring_it_back() -> None:
-    c = torch.tensor([[1.0], [1.0], [1.0], [-5.0], [1 / 64]], dtype=torch.float64, requires_grad=True)
+    c = torch.tensor([[1.0], [1.0], [1.0], [-5.0], [0.0], [1 / 64]], dtype=torch.float64, requires_grad=True)
     scan = Scan(63.0, True, "linear", 1.0, leak=0.1)
     for sign, expected in ((-1.0, -0.1 / 64), (1.0, 0.0)):
         c.grad = None
@@ -113,7 +114,7 @@ def test_bfloat16_carries_two_bit_rows_without_error() -> None:
 
 def test_noise_of_the_pool_is_added_to_every_state() -> None:
     scan = Scan(63.0, False, "linear", 1.0)
-    c = torch.tensor([[0.0], [0.0], [0.0], [0.0], [1 / 64]], dtype=torch.float64)
+    c = torch.tensor([[0.0], [0.0], [0.0], [0.0], [0.0], [1 / 64]], dtype=torch.float64)
     pool, where = np.arange(10.0), np.array([[3, 7]])
     out, last = GatedScan.apply(
         torch.zeros((1, 2, 2), dtype=torch.float64), c, scan, pool, where, torch.float64
