@@ -155,6 +155,8 @@ class _Solver:
         first = self.residuals(start)
         if self.failed:
             raise FitError("the model has no value at the start values")
+        if len(first) < len(self.free):
+            raise FitError(f"{len(first)} values cannot determine {len(self.free)} parameters")
         self.penalty = PENALTY * (1.0 + float(np.max(np.abs(first))))
         params = lmfit.Parameters()
         for place, (index, value) in enumerate(zip(self.free, start, strict=True)):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calibration.fitting.dataset import Condition, Dataset, FloatArray
+from calibration.fitting.dataset import Condition, Dataset, FitError, FloatArray
 from calibration.fitting.result import FitResult
 from calibration.recipe import Prediction, RecipeError, ResidualLimit
 from calibration.recipe_data import matches
@@ -32,6 +32,11 @@ class Metric:
     limit: float
     passed: bool | None
     note: str = ""
+
+
+def impossible(check: str, subject: str, limit: float, why: str) -> Metric:
+    """A prediction that the data at hand do not allow: shown as none of one, not judged."""
+    return Metric(check, subject, 0.0, 1.0, -1.0, limit, None, f"not possible: {why}")
 
 
 def residual_metrics(limits: Sequence[ResidualLimit], fits: Mapping[str, FitResult]) -> list[Metric]:
@@ -69,7 +74,7 @@ def predicted_curves(
     Raises
     ------
     RecipeError
-        When the data sets lack the condition or input, or leaving out one value leaves nothing to fit.
+        When the data sets lack the condition or input.
     """
     mine = [dataset for dataset in datasets if matches(dataset.conditions, rule.where)]
     others = [dataset for dataset in datasets if not matches(dataset.conditions, rule.where)]
@@ -78,10 +83,16 @@ def predicted_curves(
         out = [part for dataset in mine if (part := _rows(rule.leave, dataset, value, inside=True))]
         kept = [part for dataset in mine if (part := _rows(rule.leave, dataset, value, inside=False))]
         if not (training := [*kept, *others]):
-            raise RecipeError(f"{rule.name}: all data have {rule.leave} = {value!r}; nothing can be left out")
-        trained = solve(training)
-        errors = np.concatenate([_log_errors(part, predict(part, trained)) for part in out])
-        found.append(_judged(rule, value, errors, trained))
+            why = f"all data have {rule.leave} = {_text(value)}"
+            found.append(impossible(rule.name, _text(value), rule.limit, why))
+            continue
+        try:
+            trained = solve(training)
+            errors = np.concatenate([_log_errors(part, predict(part, trained)) for part in out])
+        except FitError as error:
+            found.append(impossible(rule.name, _text(value), rule.limit, str(error)))
+        else:
+            found.append(_judged(rule, value, errors, trained))
     return found
 
 
@@ -118,10 +129,17 @@ def _log_errors(dataset: Dataset, prediction: FloatArray) -> FloatArray:
 
 def _judged(rule: Prediction, value: Condition, errors: FloatArray, trained: FitResult) -> Metric:
     """Metric of one value left out; a training fit that failed does not pass."""
-    subject = value if isinstance(value, str) else f"{value:g}"
+    subject = _text(value)
+    if not errors.size:
+        return impossible(rule.name, subject, rule.limit, "all its rows are censored")
     rms = float(np.sqrt(np.mean(errors**2)))
     note = f"mean {float(np.mean(errors)):+.1%}, largest {float(np.max(np.abs(errors))):.1%}"
     passed: bool | None = rms <= rule.limit and trained.verdict != "FAILED"
     if rule.only and subject not in rule.only:
         passed, note = None, f"{note}; {rule.note}"
     return Metric(rule.name, subject, rms, 0.0, rms, rule.limit, passed, note)
+
+
+def _text(value: Condition) -> str:
+    """Short text of a condition."""
+    return value if isinstance(value, str) else f"{value:g}"

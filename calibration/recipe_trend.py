@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from calibration.fit import Dataset, FitParameter, FitResult, fit, law_model, law_parameters
+from calibration.fit import Dataset, FitError, FitParameter, FitResult, fit, law_model, law_parameters
 from calibration.fitting.dataset import Condition, FloatArray
 from calibration.fitting.result import Criteria
 from calibration.laws import Law, get_law
 from calibration.recipe import RecipeError, Trend
-from calibration.recipe_metric import Metric
+from calibration.recipe_metric import Metric, impossible
 
 
 def fit_trends(
@@ -32,7 +32,11 @@ def fit_trends(
         for group in dict.fromkeys(_condition(fitted, trend.by) for fitted in good):
             mine = [fitted for fitted in good if _condition(fitted, trend.by) == group]
             name = f"{trend.name or trend.parameter}, {trend.by} {_text(group)}"
-            found[name] = _fit(trend, group, mine)
+            try:
+                found[name] = _fit(trend, group, mine)
+            except FitError as error:
+                metrics.append(impossible(name, "trend", trend.leave_out or 1.0, str(error)))
+                continue
             if trend.leave_out is not None:
                 metrics += [_left_out(trend, name, group, place, mine) for place in range(len(mine))]
     return found, metrics
@@ -73,7 +77,13 @@ def _left_out(trend: Trend, name: str, group: Condition, place: int, fits: Seque
     """One fit's parameter against what the trend of the others says."""
     assert trend.leave_out is not None
     subject = str(_condition(fits[place], "name"))
-    trained = _fit(trend, group, [fitted for i, fitted in enumerate(fits) if i != place])
+    check = f"{name}: left out, from the others"
+    if len(fits) == 1:
+        return impossible(check, subject, trend.leave_out, "it is the only fit")
+    try:
+        trained = _fit(trend, group, [fitted for i, fitted in enumerate(fits) if i != place])
+    except FitError as problem:
+        return impossible(check, subject, trend.leave_out, str(problem))
     predicted = float(get_law(trend.law)(_inputs(trend, [fits[place]]), trained.values())[0])
     expected = fits[place][trend.parameter].value
     error = predicted / expected - 1.0
@@ -81,7 +91,6 @@ def _left_out(trend: Trend, name: str, group: Condition, place: int, fits: Seque
     passed: bool | None = abs(error) <= trend.leave_out and trained.verdict != "FAILED"
     if trend.only and subject not in trend.only:
         passed, note = None, trend.note
-    check = f"{name}: left out, from the others"
     return Metric(check, subject, predicted, expected, error, trend.leave_out, passed, note)
 
 

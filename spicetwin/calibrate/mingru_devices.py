@@ -84,7 +84,9 @@ def device_provenance(results: Mapping[str, RecipeResult]) -> Provenance:
 
 def _capacitor(result: RecipeResult) -> dict[str, Entry]:
     """C0 over the geometry of one plate, and the voltage coefficients with their spread."""
-    trend = result.trends[GEOMETRY]
+    trend = result.trends.get(GEOMETRY)
+    if trend is None or trend.dof < 1:
+        raise TableError(f"{result.recipe.name}: {len(result.fits)} structures are too few for a table entry")
     plates = [fitted.datasets[0].dataset.conditions for fitted in result.fits.values()]
     # The law is linear in area and perimeter: the domain of an array's sum is stated for one of its plates.
     domain = {

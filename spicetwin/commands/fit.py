@@ -160,14 +160,13 @@ def _condition(name: str, value: float | str) -> str:
 
 def _parameter_lines(fitted: dict[str, Any]) -> list[str]:
     """Parameters with their intervals."""
-    lines = [
-        f"reduced chi-squared {fitted['redchi']:.3g}, {fitted['dof']} degrees of freedom; {fitted['verdict']}"
-    ]
+    redchi = "undefined" if fitted["redchi"] is None else f"{fitted['redchi']:.3g}"
+    lines = [f"reduced chi-squared {redchi}, {fitted['dof']} degrees of freedom; {fitted['verdict']}"]
     lines += [f"  {reason}" for reason in fitted["reasons"]]
     for row in fitted["parameters"]:
         unit = "" if row["unit"] in ("1", "*") else f" {row['unit']}"
         ends = row["interval"]
-        if ends:
+        if ends and None not in ends:
             shown = f"95 % [{ends[0]:.5g}, {ends[1]:.5g}]"
         else:
             shown = "at bound" if row["at_bound"] else "fixed" if not row["vary"] else "no interval"

@@ -157,7 +157,7 @@ def _trends(result: RecipeResult) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for name, found in result.trends.items():
         for row in found.summary()["parameters"]:
-            if row["interval"]:
+            if row["interval"] and None not in row["interval"]:
                 low, high = row["interval"]
                 rows.append((name, row["name"], row["value"], row["unit"], low, high))
     columns = ("Trend", "Parameter", "Value", "Unit", "95 % from", "to")

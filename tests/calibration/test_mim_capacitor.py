@@ -94,6 +94,17 @@ def test_voltage_dependence_left_out_of_the_law_shows_in_the_residual() -> None:
     assert result.metrics[0].value == pytest.approx(130e-6, rel=0.05)
 
 
+def test_single_structure_of_a_user_is_fitted_and_says_what_it_cannot_hold() -> None:
+    result = run_recipe("mim_sky130", structures()[:1])
+    assert result.verdict == "GOOD"
+    assert "C0 from area and perimeter, stack m3" not in result.trends
+    shown = [metric for metric in result.metrics if metric.passed is None]
+    assert [metric.note for metric in shown] == [
+        "not possible: 1 values cannot determine 2 parameters",
+        "not possible: it is the only fit",
+    ]
+
+
 def test_curves_of_another_stack_are_not_fitted() -> None:
     with pytest.raises(RecipeError, match="no rows are left"):
         run_recipe("mim2_sky130", structures())

@@ -87,6 +87,14 @@ def test_rows_of_some_curves_are_left_out_by_an_input() -> None:
     assert all(m.passed for m in found)
 
 
+def test_data_of_one_group_are_fitted_without_a_prediction() -> None:
+    result = run_recipe(parse_recipe(TEXT, "lines.toml"), campaign()[:1])
+    assert result.fits["joint"].verdict == "GOOD"
+    (metric,) = [m for m in result.metrics if m.check == "group left out"]
+    assert metric.passed is None
+    assert metric.note == "not possible: all data have group = 1"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
