@@ -25,6 +25,7 @@ from circuits.ngspice.errors import (
 )
 from circuits.ngspice.library import VERSION, find_library
 from circuits.ngspice.log import classify_load, classify_run, is_poisoned, without_stops
+from circuits.ngspice.resistors import COMMAND, computed_resistors, taken_for_zero
 from circuits.ngspice.stepping import AtStop, SteppedResult, check_stops
 
 #: Characters of a command; ngspice's buffer is 1023, longer ``save`` lists are split.
@@ -231,6 +232,22 @@ class Session:
         error = classify_load(self._remarks, accepted)
         if error is not None:
             raise error
+        self._check_resistors(lines)
+
+    def _check_resistors(self, lines: list[str]) -> None:
+        """Refuse a resistance that comes out as zero; the remarks of loading stay."""
+        computed = computed_resistors(lines)
+        if not computed:
+            return
+        remarks = list(self._remarks)
+        self._execute(COMMAND)
+        zero = taken_for_zero(self._printed, computed)
+        self._remarks[:] = remarks
+        if zero:
+            raise Distorted(
+                f"{', '.join(zero)}: the value is computed to be zero (or 1 mOhm), for which ngspice takes 1 mOhm;"
+                " accepted: another value"
+            )
 
     def _choose(self, analysis: str, save: tuple[str, ...]) -> None:
         """Tell ngspice what to keep of the next analysis; a list of nodes would refuse every noise vector."""

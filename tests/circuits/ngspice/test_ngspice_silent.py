@@ -152,6 +152,29 @@ def test_division_by_zero_is_an_error_and_neighbours_are_unharmed(pool: Pool) ->
     assert [before.value, after.value] == pytest.approx([divided(1e3), divided(3e3)])
 
 
+ZERO_OHM = {
+    "from a parameter": ((S, "r1 a 0 {z}", ".param z=0"), "r1: the value is computed to be zero"),
+    "in a subcircuit": ((S, "x1 a 0 cell r=0", "x2 a 0 cell", *CELL), "r.x1.r1: the value is computed"),
+    "from a difference": ((S, "r1 a 0 r={z-z}", ".param z=2"), "r1: the value is computed"),
+    "on a continuation line": ((S, "r1 a 0", "+ {z}", ".param z=0"), "r1: the value is computed"),
+}
+
+
+@pytest.mark.parametrize("name", ZERO_OHM)
+def test_a_resistance_that_is_computed_to_be_zero_is_an_error(pool: Pool, name: str) -> None:
+    lines, words = ZERO_OHM[name]
+    before, fault, after = pool.map(either, [1e3, deck(lines), 3e3])
+    assert type(fault.error) is Distorted
+    assert words in fault.error.message
+    assert [before.value, after.value] == pytest.approx([divided(1e3), divided(3e3)])
+
+
+def test_many_computed_resistors_and_a_plain_milliohm_are_accepted(pool: Pool) -> None:
+    many = [f"r{k} a 0 {{{k}*r}}" for k in range(2, 40)]
+    (outcome,) = pool.map(waveforms, [deck((S, ".param r=1k", *many, "v2 c 0 dc 1m", "r1 c 0 1m"))])
+    assert outcome.error is None, outcome.error
+
+
 def including(path: Path, *more: str) -> Deck:
     return deck((S, f".include '{path}'", *more))
 
