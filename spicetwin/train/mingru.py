@@ -7,9 +7,9 @@
     y = [h > theta],   h = 0 at the start,   thresholds theta: 6-bit codes times bias_step
 
 in units of V_FS / 2. A threshold lets a column tell how long ago a sequence began: a state that only relaxes
-towards its bias never changes sign. An analog input drives all N rows of the first layer at once: a column of the core has N unit
-capacitors whether it sees one signal or N. The readout is digital: a matrix on the mean of the last layer's
-outputs over time, or on its last state.
+towards its bias never changes sign. An analog input drives all N rows of the first layer at once: a column of
+the core has N unit capacitors whether it sees one signal or N. The readout is digital: a matrix on the mean of
+the last layer's outputs over time, or on its last state.
 """
 
 from __future__ import annotations
