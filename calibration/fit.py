@@ -73,6 +73,7 @@ def fit(
     relative_sigma: bool = False,
     start: Mapping[str, float] | None = None,
     criteria: Criteria | None = None,
+    cluster: str | None = None,
 ) -> FitResult:
     """Fit all data sets jointly.
 
@@ -99,6 +100,10 @@ def fit(
         this fit does not have are passed over.
     criteria
         Limits of the verdict.
+    cluster
+        Condition whose data sets share errors (one device in many data sets): the covariance then holds for
+        new values of that condition, not for new readings of the same. It needs more of them than parameters;
+        with fewer the ordinary covariance stays and the verdict says so.
 
     Raises
     ------
@@ -115,6 +120,7 @@ def fit(
         max_evaluations=max_evaluations,
         relative_sigma=relative_sigma,
         criteria=criteria or Criteria(),
+        cluster=cluster,
     )
     if start:
         problem = problem.start_from(start)
@@ -298,7 +304,10 @@ class _Solver:
         residual = self.residuals(coordinates)
         deviance = float(np.sum(residual**2))
         dof = len(residual) - len(self.free)
-        if self.problem.scaled and dof > 0:
+        clustered = None if undetermined else self._clustered(coordinates, residual, keep, covariance)
+        if clustered is not None:
+            covariance = clustered
+        elif self.problem.scaled and dof > 0:
             covariance = covariance * (deviance / dof)
         names = tuple(self.slots[self.free[place]].name for place in keep)
         if undetermined:
@@ -324,9 +333,33 @@ class _Solver:
         reasons += [f"{name} is undetermined by these data" for name in undetermined]
         verdict: Verdict = "FAILED" if reasons else "GOOD"
         more = judge(result, self.problem.criteria)
+        if self.problem.cluster and clustered is None:
+            more = (*more, f"too few values of {self.problem.cluster} for intervals that hold for another")
         if more and verdict == "GOOD":
             verdict = "POOR"
         return replace(result, verdict=verdict, reasons=(*reasons, *more))
+
+    def _clustered(
+        self, coordinates: FloatArray, residual: FloatArray, keep: Sequence[int], inverse: FloatArray
+    ) -> FloatArray | None:
+        """Covariance where data sets of one cluster share errors: the spread of the clusters' scores.
+
+        ``inverse`` is that of the information. ``None`` without clusters, or with no more than parameters.
+        """
+        cluster = self.problem.cluster
+        if cluster is None:
+            return None
+        datasets = self.problem.datasets
+        groups = list(dict.fromkeys(d.conditions[cluster] for d in datasets))
+        if len(groups) <= len(keep):
+            return None
+        gradient = self.residual_jacobian(coordinates)[:, keep] * residual[:, None]
+        sums = np.zeros((len(groups), len(keep)))
+        for dataset, rows in zip(datasets, _by_dataset(gradient, datasets), strict=True):
+            sums[groups.index(dataset.conditions[cluster])] += rows.sum(axis=0)
+        values, count = len(residual), len(groups)
+        small = count / (count - 1.0) * (values - 1.0) / (values - len(keep))
+        return np.asarray(small * inverse @ (sums.T @ sums) @ inverse, dtype=np.float64)
 
     def _at_bound(self, index: int, coordinate: float) -> bool:
         """True next to a bound."""
@@ -372,7 +405,7 @@ class _Solver:
     ) -> tuple[DatasetFit, ...]:
         """Prediction, residual and leverage per data set."""
         datasets = self.problem.datasets
-        parts = np.split(leverage, np.cumsum([len(dataset.y) for dataset in datasets])[:-1])
+        parts = _by_dataset(leverage, datasets)
         fits = []
         for dataset, prediction, score, part in zip(
             datasets, self.predictions(coordinates), found, parts, strict=True
@@ -387,6 +420,11 @@ class _Solver:
                 )
             )
         return tuple(fits)
+
+
+def _by_dataset(rows: FloatArray, datasets: Sequence[Dataset]) -> list[FloatArray]:
+    """Rows of all data sets, one array per data set."""
+    return np.split(rows, np.cumsum([len(dataset.y) for dataset in datasets])[:-1])
 
 
 def _vector(params: Mapping[str, object]) -> FloatArray:

@@ -171,6 +171,7 @@ class Recipe:
     where: Mapping[str, float | str] = field(default_factory=dict)
     step: float | None = None
     relative_sigma: bool = False
+    cluster: str | None = None
     notes: tuple[str, ...] = ()
     conditions: Mapping[str, float | str] = field(default_factory=dict)
     circuit: Mapping[str, str | float] = field(default_factory=dict)
@@ -276,7 +277,7 @@ class _Parser:
             "filter criteria alone holdout accept trend residual predict conditions circuit",
             "recipe data response parameters",
         )
-        head = self.keys(table["recipe"], "[recipe]", "kind notes step relative_sigma", "name title")
+        head = self.keys(table["recipe"], "[recipe]", "kind notes step relative_sigma cluster", "name title")
         data = self.keys(table["data"], "[data]", "split group medians where", "source")
         kind = self.choice(head.get("kind", "laws"), get_args(Kind), "kind")
         responses = tuple(self.response(r, kind) for r in self.rows(table, "response"))
@@ -303,6 +304,7 @@ class _Parser:
             where=dict(data.get("where", {})),
             step=head.get("step"),
             relative_sigma=bool(head.get("relative_sigma")),
+            cluster=head.get("cluster"),
             notes=tuple(head.get("notes", ())),
             conditions={k: self.value(v, k) for k, v in table.get("conditions", {}).items()},
             circuit=dict(table.get("circuit", {})),

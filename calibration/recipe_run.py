@@ -227,6 +227,7 @@ class _Run:
             step=self.recipe.step or EXACT_STEP,
             tolerance=TOLERANCE,
             relative_sigma=self.recipe.relative_sigma,
+            cluster=self.recipe.cluster,
             criteria=self.recipe.criteria,
         )
 

@@ -41,6 +41,7 @@ class FitProblem:
     max_evaluations: int = 4000
     relative_sigma: bool = False
     criteria: Criteria = field(default_factory=Criteria)
+    cluster: str | None = None
     layout: Layout = field(init=False)
     scaled: bool = field(init=False)
 
@@ -54,6 +55,9 @@ class FitProblem:
             raise FitError(
                 f"{unknown[0]} has no sigma while other data sets have one (or are Poisson counts)"
             )
+        strange = [d.name for d in self.datasets if self.cluster and self.cluster not in d.conditions]
+        if strange:
+            raise FitError(f"{strange[0]} has no condition {self.cluster!r} to share errors by")
         object.__setattr__(self, "scaled", bool(unknown) or self.relative_sigma)
         if not self.free:
             raise FitError("no parameter varies")

@@ -47,8 +47,8 @@ def device_entries(results: Mapping[str, RecipeResult]) -> dict[str, Entry]:
 
     ``mingru.capacitor.c0`` (F, over plate area and perimeter), ``.vcc1`` (1/V) and ``.vcc2`` (1/V^2);
     ``mingru.switch.r_on_n`` and ``_p`` (ohm), ``.i_off_n`` and ``_p`` (A, shortest channel), ``.c_gate_n`` and
-    ``_p`` (F, channel and overlaps without pads). The fit covariance of the switches takes rows as
-    independent; the spread between devices is their ``within_die`` variation and is the larger.
+    ``_p`` (F, channel and overlaps without pads). The spread between devices is the
+    ``within_die`` variation of the switches' resistance and leakage.
 
     Raises
     ------

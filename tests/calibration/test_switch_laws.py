@@ -17,6 +17,7 @@ from calibration.measured import Campaign, DataSource, Measured
 from calibration.recipe import load_recipe
 from calibration.recipe_run import run_recipe
 from measurements.load import load
+from measurements.virtual.switches import SWITCHES
 
 SOURCE = DataSource("virtual", "made here", "0" * 64, "Apache-2.0", "test")
 ON = {
@@ -33,6 +34,8 @@ ON = {
     "slope": 1.4,
 }
 PLAIN = ON | {"theta1": 0.0, "theta2": 0.0, "l_end": 0.0, "dw": 0.0, "v_offset": 0.0}
+WIDTHS = (0.5e-6, 1e-6, 2e-6, 5e-6)
+LENGTHS = (0.2e-6, 0.5e-6, 1e-6, 5e-6)
 OFF = {"i_ref": 1e-5, "activation": 0.45, "dibl": 0.02, "i_band": 3e-7}
 
 
@@ -77,30 +80,31 @@ def test_leakage_is_activated_and_ends_at_the_part_that_heat_does_not_raise() ->
 
 
 def on_curves(factor_at_cold: float = 1.0, seed: int = 2) -> Campaign:
-    """Virtual switches of two polarities, three lengths, two widths and three temperatures, 2 % of noise."""
+    """Virtual switches of two polarities, four lengths and four widths, some of them heated, 2 % of noise."""
     rng = np.random.default_rng(seed)
     law = get_law("switch_on")
     v_gs, v_sb = (grid.ravel() for grid in np.meshgrid(np.linspace(0.6, 1.35, 12), [0.0, 0.6, 1.2]))
     curves = []
     for polarity, gain in (("n", 3e-4), ("p", 8e-5)):
-        for w in (0.5e-6, 5e-6):
-            for length in (0.2e-6, 1e-6, 5e-6):
-                for temperature in (233.15, 300.15, 398.15):
-                    conditions: dict[str, float | str] = {
-                        "kind": "on",
-                        "polarity": polarity,
-                        "w": w,
-                        "l": length,
-                        "temperature": temperature,
-                        "v_t": 0.25 + 0.02 * rng.standard_normal(),
-                    }
-                    r = law({"v_gs": v_gs, "v_sb": v_sb, **conditions_in(conditions)}, ON | {"gain": gain})
-                    r = r * np.exp(0.02 * rng.standard_normal(r.size))
-                    r = r * (factor_at_cold if temperature < 250 else 1.0)
-                    name = f"{polarity}_{w:g}_{length:g}_{temperature:g}"
-                    columns = {"v_gs": v_gs, "v_sb": v_sb, "v_over": v_gs, "r_on": r}
-                    units = {"v_gs": "V", "v_sb": "V", "v_over": "V", "r_on": "ohm"}
-                    curves.append(Measured(name, columns, units, conditions, SOURCE))
+        for w, length in ((w, length) for w in WIDTHS for length in LENGTHS):
+            heated = w in WIDTHS[::3] and length in LENGTHS[::3]
+            for temperature in (233.15, 300.15, 398.15) if heated else (300.15,):
+                conditions: dict[str, float | str] = {
+                    "kind": "on",
+                    "polarity": polarity,
+                    "device": f"{polarity}_{w:g}_{length:g}",
+                    "w": w,
+                    "l": length,
+                    "temperature": temperature,
+                    "v_t": 0.25 + 0.02 * rng.standard_normal(),
+                }
+                r = law({"v_gs": v_gs, "v_sb": v_sb, **conditions_in(conditions)}, ON | {"gain": gain})
+                r = r * np.exp(0.02 * rng.standard_normal(r.size))
+                r = r * (factor_at_cold if temperature < 250 else 1.0)
+                name = f"{polarity}_{w:g}_{length:g}_{temperature:g}"
+                columns = {"v_gs": v_gs, "v_sb": v_sb, "v_over": v_gs, "r_on": r}
+                units = {"v_gs": "V", "v_sb": "V", "v_over": "V", "r_on": "ohm"}
+                curves.append(Measured(name, columns, units, conditions, SOURCE))
     return tuple(curves)
 
 
@@ -119,6 +123,17 @@ def test_on_resistance_recipe_predicts_the_temperature_left_out_of_virtual_switc
         assert low <= truth <= high
     assert len(result.metrics) == 3
     assert all(metric.value < 0.03 for metric in result.metrics), result.metrics
+
+
+def test_intervals_from_the_spread_of_devices_hold_the_truth_of_the_virtual_switches() -> None:
+    recipe = replace(load_recipe("switch_ihp"), predictions=(), split=None)
+    joint = run_recipe(recipe, load("ihp_sg13g2_switch", virtual=True)).fits["joint"]
+    assert joint.verdict == "GOOD", joint.reasons
+    for polarity, truth in SWITCHES.items():
+        for name in get_law("switch_on").params:
+            if name != "slope":
+                low, high = joint.interval(f"{name}[{polarity}]", 0.999)
+                assert low <= getattr(truth, name) <= high, name
 
 
 def test_temperature_that_does_not_follow_the_law_fails_when_left_out() -> None:
