@@ -25,8 +25,9 @@ def circuits() -> dict[str, type[Circuit]]:
     """
     from circuits.families.dpi import DpiNeuron, DpiSynapse
     from circuits.families.fet import NFet, PFet
+    from circuits.families.mingru import CELLS
 
-    return _with_third_party((DpiSynapse, DpiNeuron, NFet, PFet), Circuit, CIRCUIT_ENTRY_POINTS)
+    return _with_third_party((DpiSynapse, DpiNeuron, NFet, PFet, *CELLS), Circuit, CIRCUIT_ENTRY_POINTS)
 
 
 def testbenches() -> dict[str, type[Testbench]]:

@@ -246,15 +246,20 @@ _DAC_PORTS = ("top", "vp", "vn", *(f"b{k}{b}" for k in range(6) for b in ("", "b
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dac(_Dac, _Gated):
+class Dac(_Dac):
     """6-bit capacitive DAC on a floating top plate: reference of the SAR ADC, and bias of a line."""
 
     name: ClassVar[str] = "mingru_dac"
     netlist: ClassVar[str] = "mingru/mingru_dac.cir"
     ports: ClassVar[tuple[str, ...]] = _DAC_PORTS
-    transistors: ClassVar[Sizes] = _gates(
-        tuple(f"{end}{bit}" for bit in range(6) for end in "pn"), "w_n", "w_p", "l_switch"
-    )
+    transistors: ClassVar[Sizes] = {
+        **_gates([f"{end}{bit}" for bit in range(3) for end in "pn"], "w_low", "w_low", "l_switch"),
+        **_gates([f"{end}{bit}" for bit in range(3, 6) for end in "pn"], "w_high", "w_high", "l_switch"),
+    }
+
+    w_low: float = _width(2e-6, "the switches of bits 0 to 2, n and p")
+    w_high: float = _width(8e-6, "the switches of bits 3 to 5, n and p")
+    l_switch: float = _length("the switches")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,7 +295,7 @@ class Comparator(MingruCell):
     c_out: float = _capacitor(5e-15, "load of an output")
     w_in: float = _width(4e-6, "the input pair")
     l_in: float = _length("the input pair")
-    w_tail: float = _width(4e-6, "the tail switch")
+    w_tail: float = _width(0.5e-6, "the tail switch (weak: the kickback settles before the decision)")
     w_latch: float = _width(2e-6, "the latch")
     w_reset: float = _width(1e-6, "the reset transistors")
     l_latch: float = _length("tail, latch and reset")

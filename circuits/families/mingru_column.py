@@ -61,7 +61,7 @@ class MingruColumn(Circuit):
     c_wire: float = param(0.5e-15, "F", (0.0, 1e-12), "wiring capacitance of each line, per row")
     c_load: float = param(0.0, "F", (0.0, 1e-9), "load on line z: lowers the slope of the gate")
     c_top: float = param(4e-15, "F", (0.0, 1e-9), "parasitic of the gate DAC's top plate")
-    c_dac: float = param(4e-15, "F", (0.1e-15, 1e-12), "smallest capacitor of the gate DAC")
+    dac_ratio: float = param(1.25, "1", (1e-2, 10.0), "gate DAC over the row capacitors of a line")
     bias_ratio: float = param(0.2, "1", (1e-3, 10.0), "bias DAC over the row capacitors of a line")
     v_fs: float = param(0.8, "V", (0.05, 3.0), "span of the weight voltages")
     v_gate: float = param(0.4, "V", (0.01, 3.0), "span of the gate DAC's references: slope of the gate")
@@ -117,6 +117,15 @@ class MingruColumn(Circuit):
         return self.gate_bits if unit == 2**self.gate_bits else unit.bit_length() - 1
 
     @property
+    def c_dac(self) -> float:
+        """Smallest capacitor of the gate DAC (F).
+
+        The DAC is as large as line z with its bias: a comparator's kickback is then common to both inputs. With
+        a fifth of that, it shifted the gate of a 64-row column by 10 codes.
+        """
+        return self.dac_ratio * self.n_rows * self.c_unit / DAC_UNITS
+
+    @property
     def c_bias(self) -> float:
         """Smallest capacitor of a bias DAC (F)."""
         return self.bias_ratio * self.n_rows * self.c_unit / DAC_UNITS
@@ -134,7 +143,7 @@ class MingruColumn(Circuit):
             "lht": self._cell("line", c_line=line),
             "lh": self._cell("line", c_line=line),
             "lz": self._cell("line", c_line=line + self.c_load),
-            "ld": self._cell("line", c_line=self.c_top),
+            "ld": self._cell("line", c_line=self.c_top, **self._wide()),
             "dg": self._cell("dac", c_dac=self.c_dac),
             "dbh": self._cell("dac", c_dac=self.c_bias),
             "dbz": self._cell("dac", c_dac=self.c_bias),
@@ -152,6 +161,8 @@ class MingruColumn(Circuit):
     def _cell(self, role: str, **values: float) -> mingru.MingruCell:
         """A cell of this level with the column's sizes."""
         sizes = {
+            "w_low": 4 * self.w_switch,
+            "w_high": 16 * self.w_switch,
             "w_n": self.w_switch,
             "w_p": self.w_switch,
             "w_driver_n": self.w_driver / 2,
@@ -161,6 +172,10 @@ class MingruColumn(Circuit):
         cell = self.cells[role]
         known = cell.declarations()
         return cell(**{name: value for name, value in (sizes | values).items() if name in known})
+
+    def _wide(self) -> dict[str, float]:
+        """Sizes of the switch that resets the gate DAC, whose capacitance is that of a whole line."""
+        return {} if self.ideal else {"w_n": 8 * self.w_switch, "w_p": 8 * self.w_switch}
 
     def geometries(self) -> dict[str, tuple[str, float, float]]:
         """Every transistor as ``<instance>.<transistor>``."""
