@@ -48,6 +48,12 @@ COMMANDS = (
         "predict", "spicetwin.commands.table", "predict_command", "Value of a table entry with its interval."
     ),
     Mounted(
+        "cosim",
+        "spicetwin.commands.cosim",
+        "cosim_command",
+        "Digital blocks in lock-step with one circuit: a minGRU column, a SAR ADC.",
+    ),
+    Mounted(
         "compare",
         "spicetwin.commands.compare",
         "compare_command",

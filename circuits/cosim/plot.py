@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: Fill of the phases, repeated.
-_SHADES = ("#dce6f2", "#f5e6d3", "#e2efda", "#f2dcdb", "#e6e0ec", "#fff2cc")
+_SHADES = (
+    "#dce6f2", "#f5d9b8", "#cfe3c4", "#f0b9b5", "#d9cfe6", "#fff0b3", "#bfe3e0", "#e8d0c0", "#f6cfe0", "#d0d0d0",
+)  # fmt: skip
 
 
 def plot_cosimulation(
@@ -79,13 +81,20 @@ def save_plot(figure: Figure, path: Path) -> None:
 
 
 def _draw_phases(band: Any, analog: Any, result: CoSimulation, start: float, end: float) -> None:
+    from matplotlib.patches import Patch
+
+    shown: dict[str, Any] = {}
     for begin, stop, value in _spans(result, "phase", start, end):
         shade = _SHADES[value % len(_SHADES)]
         band.axvspan(begin * 1e9, stop * 1e9, color=shade, linewidth=0)
         analog.axvspan(begin * 1e9, stop * 1e9, color=shade, linewidth=0, alpha=0.4)
+        text = result.declared["phase"].text(value)
+        shown.setdefault(text, Patch(facecolor=shade, label=text))
         if stop - begin > 0.05 * (end - start):
-            text = result.declared["phase"].text(value)
             band.text((begin + stop) / 2 * 1e9, 0.5, text, ha="center", va="center", fontsize=7)
+    if shown:
+        place = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "frameon": False}
+        band.legend(handles=list(shown.values()), ncols=len(shown), fontsize=7, handlelength=1.0, **place)
 
 
 def _draw_lane(axes: Any, result: CoSimulation, name: str, height: float, start: float, end: float) -> None:

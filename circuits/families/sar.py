@@ -19,7 +19,7 @@ from circuits.cosim.run import cosimulate
 from circuits.deck import DEFAULT_OPTIONS, Deck, FloatArray, Simulator
 from circuits.families import mingru
 from circuits.ngspice.errors import MeasureFailed
-from circuits.ngspice.stepping import stepping
+from circuits.ngspice.stepping import SteppingSimulator, stepping
 from circuits.process import Mismatch, Process, get_process
 from circuits.subcircuit import instance_line, subcircuit_lines
 from circuits.testbench import Conditions
@@ -402,24 +402,30 @@ def transfer(codes: Sequence[int], thresholds: Sequence[float], bits: int) -> Tr
     return Transfer(index, volts, lsb, start + lsb * 2 ** (bits - 1), dnl, inl)
 
 
-def run_servo(simulator: Simulator, job: SarJob) -> tuple[Transfer, CoSimulation]:
-    """Transitions of a converter by bisection in lock-step, and the co-simulation that found them.
-
-    Raises
-    ------
-    MeasureFailed
-        The run ended before all transitions were found, or one lies at the edge of its search interval.
-    """
+def search(simulator: SteppingSimulator, job: SarJob) -> tuple[list[float], CoSimulation]:
+    """Transitions that a run found (V against the common mode), all of them unless it ended early."""
     adc = job.adc
     supply = job.process.supply if job.conditions.supply is None else job.conditions.supply
     codes = job.transitions or tuple(range(1, 2**adc.n_bits))
     servo = Servo(adc, supply, codes, job.halvings, job.reach)
     stop = servo.start + servo.count * adc.t_conversion + adc.t_compare
-    result = cosimulate(stepping(simulator), sar_deck(adc, job.process, job.conditions, stop), (servo,))
-    found = servo.finish()
+    result = cosimulate(simulator, sar_deck(adc, job.process, job.conditions, stop), (servo,))
+    return servo.finish(), result
+
+
+def run_servo(simulator: Simulator, job: SarJob) -> tuple[Transfer, CoSimulation]:
+    """Transfer of a converter from its transitions, and the co-simulation that found them.
+
+    Raises
+    ------
+    MeasureFailed
+        The run ended before all transitions were found.
+    """
+    found, result = search(stepping(simulator), job)
+    codes = job.transitions or tuple(range(1, 2**job.adc.n_bits))
     if result.ended is not None or len(found) < len(codes):
         raise MeasureFailed(f"{len(found)} of {len(codes)} transitions: {result.ended}")
-    return transfer(codes, found, adc.n_bits), result
+    return transfer(codes, found, job.adc.n_bits), result
 
 
 def run_samples(

@@ -26,7 +26,7 @@ from circuits.ngspice.errors import (
 from circuits.ngspice.library import VERSION, find_library
 from circuits.ngspice.log import classify_load, classify_run, is_poisoned, without_stops
 from circuits.ngspice.resistors import COMMAND, computed_resistors, taken_for_zero
-from circuits.ngspice.stepping import AtStop, SteppedResult, check_stops
+from circuits.ngspice.stepping import AtStop, SteppedResult, check_stops, interrupts_held
 
 #: Characters of a command; ngspice's buffer is 1023, longer ``save`` lists are split.
 COMMAND_LENGTH = 900
@@ -186,7 +186,8 @@ class Session:
         reached = 0.0
         try:
             for command, stop in zip([analysis] + ["resume"] * len(stops), [*stops, None], strict=True):
-                completed = self._execute(command)
+                with interrupts_held():
+                    completed = self._execute(command)
                 remarks = without_stops(self._remarks)
                 log += remarks
                 error = classify_run(remarks, completed)
