@@ -15,6 +15,7 @@ the last layer's outputs over time, or on its last state.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from spicetwin.train.settings import HARDWARE, Constraints, Network
 #: Converter gain that the slope knob reaches, in full codes per V_FS (assumed).
 SLOPE_RANGE = (0.5, 8.0)
 #: Converter gain and offset before training.
-SLOPE, OFFSET = 4.0, -0.4
+SLOPE, OFFSET = 2.0, -0.45
 
 
 class MinGruLayer(nn.Module):
@@ -95,7 +96,8 @@ class MinGruLayer(nn.Module):
     def forward(self, x: Any, constraints: Constraints, nonideal: Nonideal | None, out_type: Any) -> Any:
         """Outputs and last state for ``x``: (samples, steps, rows), or (samples, steps) when broadcast."""
         levels, column = self.levels(constraints), self.column(constraints)
-        scan = Scan(float(2**self.bits - 1), constraints.gates, constraints.output, self.steepness)
+        steepness = 1.0 if constraints.output == "state" else self.steepness
+        scan = Scan(float(2**self.bits - 1), constraints.gates, constraints.output, steepness)
         noise, where = np.zeros(1, dtype=np.float32), np.zeros((0, 0), dtype=np.int64)
         if nonideal is not None:
             levels, column = nonideal.mismatched(levels), nonideal.spread(column)
@@ -121,7 +123,7 @@ class MinGruStack(nn.Module):
         last = shape.columns[-1]
         self.readout_weight = nn.Parameter(torch.randn((last, classes), generator=generator) / last)
         self.readout_bias = nn.Parameter(torch.zeros(classes))
-        self.readout_gain = 4.0 if shape.readout == "mean_output" else 8.0
+        self.readout_gain = 4.0 if shape.readout == "mean_output" else 16.0
 
     def forward(
         self,
@@ -131,14 +133,23 @@ class MinGruStack(nn.Module):
         inner: Any = torch.bfloat16,
     ) -> Any:
         """Scores (samples, classes) of ``x`` (samples, steps); ``inner`` is the type between layers."""
-        y, last = x, None
-        for layer in self.layers:
-            y, last = layer(y, constraints, nonideal, inner)
-        if self.shape.readout == "mean_output":
-            features = y.sum(1, dtype=self.readout_weight.dtype) / x.shape[1]
-        else:
-            features = last
+        y = x
+        for layer in self.layers[:-1]:
+            y, _ = layer(y, constraints, nonideal, inner)
+        features = self._features(y, constraints, nonideal, inner)
         return self.readout_gain * (features @ self.readout_weight) + self.readout_bias
+
+    def _features(self, y: Any, constraints: Constraints, nonideal: Nonideal | None, inner: Any) -> Any:
+        """What the readout sees of the last layer: mean bits, or states against the common mode."""
+        layer, kind = self.layers[-1], self.shape.readout
+        if kind == "mean_output":
+            out, _ = layer(y, constraints, nonideal, inner)
+            return out.sum(1, dtype=self.readout_weight.dtype) / out.shape[1]
+        out, last = layer(y, replace(constraints, output="state"), nonideal, inner)
+        threshold = layer.biases(constraints)[-layer.columns :]
+        if kind == "last_state":
+            return last + threshold
+        return out.sum(1, dtype=self.readout_weight.dtype) / out.shape[1] + threshold
 
     def begin_from(self, path: Path) -> None:
         """Take the weights of a checkpoint.

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 
 from spicetwin.train import kernels
 
-OUTPUTS = {"linear": kernels.LINEAR, "clipped": kernels.CLIPPED, "binary": kernels.BINARY}
+OUTPUTS = {
+    "state": kernels.LINEAR,
+    "linear": kernels.LINEAR,
+    "clipped": kernels.CLIPPED,
+    "binary": kernels.BINARY,
+}
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class Scan:
     rounded
         Gate codes are integers (else only clipped).
     output
-        ``linear`` (the state), ``clipped`` (to [0, 1]) or ``binary``.
+        ``linear`` (``steepness`` times the state; ``state`` is the same), ``clipped`` (to [0, 1]) or ``binary``.
     steepness
         Slope of the clipped output, or of the surrogate of the binary one, per unit of the state.
     leak

@@ -14,7 +14,7 @@ from spicetwin.boundary import InputError
 T = TypeVar("T")
 
 TASKS = ("digits", "mnist")
-READOUTS = ("mean_output", "last_state")
+READOUTS = ("mean_output", "mean_state", "last_state")
 OUTPUTS = ("linear", "clipped", "binary")
 
 
@@ -33,7 +33,8 @@ class Network:
     bias_step
         Step of the bias codes, in V_FS / 2.
     readout
-        Digital matrix on the ``mean_output`` of the last layer or on its ``last_state``.
+        Digital matrix on the mean over time of the last layer's output bits (``mean_output``) or of its states
+        (``mean_state``), or on its last state (``last_state``).
     steepness
         Slope of the surrogate gradient of the binary output, per unit of the state; gain of a linear one.
     """
