@@ -1,0 +1,37 @@
+"""Random streams of the temporal noise: one per sample and layer, so that no split of a batch changes a number."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+#: Independent numbers per column and step: state, gate, comparator.
+KINDS = 3
+
+
+def stream(seed: int, *names: str | int) -> np.random.Generator:
+    """Generator of this seed and these names."""
+    key = hashlib.sha256("/".join(map(str, names)).encode()).digest()
+    return np.random.default_rng(
+        np.random.SeedSequence([seed, *np.frombuffer(key, dtype=np.uint32).tolist()])
+    )
+
+
+class Noise:
+    """Standard normal numbers of one layer for samples ``first`` .. ``first + samples - 1``, in order of steps."""
+
+    def __init__(self, seed: int, layer: int, first: int, samples: int, columns: int) -> None:
+        """Open one stream per sample."""
+        self._streams = [stream(seed, "noise", layer, first + n) for n in range(samples)]
+        self._columns = columns
+
+    def take(self, steps: int) -> FloatArray:
+        """The next ``steps`` steps, shape (samples, steps, KINDS, columns)."""
+        found = np.empty((len(self._streams), steps, KINDS, self._columns))
+        for source, target in zip(self._streams, found, strict=True):
+            source.standard_normal(out=target)
+        return found
