@@ -4,7 +4,7 @@
     a_h = u_h + b_h,   a_z = u_z + b_z          biases: 6-bit codes times bias_step
     k = clip(floor(K (slope a_z / 2 + 1/2 + offset) + 1/2), 0, K),   K = 2^bits - 1
     h <- (1 - z) h + z a_h,   z = k / 2^bits
-    y = [h > theta],   h = 0 at the start,   thresholds theta: 6-bit codes times bias_step
+    y = [h > theta],   h = 0 at the start,   theta: 6-bit codes plus 1/2, times bias_step
 
 in units of V_FS / 2. A threshold lets a column tell how long ago a sequence began: a state that only relaxes
 towards its bias never changes sign. An analog input drives all N rows of the first layer at once: a column of
@@ -15,7 +15,6 @@ the last layer's outputs over time, or on its last state.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ from spicetwin.train.settings import HARDWARE, Constraints, Network
 #: Converter gain that the slope knob reaches, in full codes per V_FS (assumed).
 SLOPE_RANGE = (0.5, 8.0)
 #: Converter gain and offset before training.
-SLOPE, OFFSET = 2.0, -0.45
+SLOPE, OFFSET = 4.0, -0.4
 
 
 class MinGruLayer(nn.Module):
@@ -71,9 +70,14 @@ class MinGruLayer(nn.Module):
 
     def biases(self, constraints: Constraints) -> Any:
         """Biases of h and z and thresholds, one behind the other, in V_FS / 2."""
-        if constraints.biases:
-            return self.bias_step * bias_codes(self.bias, self.bias_step, self.bits)
-        return self.bias
+        if not constraints.biases:
+            return self.bias
+        codes = bias_codes(self.bias, self.bias_step, self.bits)
+        return self.bias_step * (codes + self.half_steps())
+
+    def half_steps(self) -> Any:
+        """0 for biases, 1/2 for thresholds: no state can then rest on a threshold, whatever the arithmetic."""
+        return torch.tensor([0.0, 0.0, 0.5], dtype=self.bias.dtype).repeat_interleave(self.columns)
 
     def column(self, constraints: Constraints) -> Any:
         """The six rows of scan parameters of :mod:`.kernels`; its state is counted from the threshold."""
@@ -96,8 +100,7 @@ class MinGruLayer(nn.Module):
     def forward(self, x: Any, constraints: Constraints, nonideal: Nonideal | None, out_type: Any) -> Any:
         """Outputs and last state for ``x``: (samples, steps, rows), or (samples, steps) when broadcast."""
         levels, column = self.levels(constraints), self.column(constraints)
-        steepness = 1.0 if constraints.output == "state" else self.steepness
-        scan = Scan(float(2**self.bits - 1), constraints.gates, constraints.output, steepness)
+        scan = Scan(float(2**self.bits - 1), constraints.gates, constraints.output, self.steepness)
         noise, where = np.zeros(1, dtype=np.float32), np.zeros((0, 0), dtype=np.int64)
         if nonideal is not None:
             levels, column = nonideal.mismatched(levels), nonideal.spread(column)
@@ -140,16 +143,12 @@ class MinGruStack(nn.Module):
         return self.readout_gain * (features @ self.readout_weight) + self.readout_bias
 
     def _features(self, y: Any, constraints: Constraints, nonideal: Nonideal | None, inner: Any) -> Any:
-        """What the readout sees of the last layer: mean bits, or states against the common mode."""
-        layer, kind = self.layers[-1], self.shape.readout
-        if kind == "mean_output":
-            out, _ = layer(y, constraints, nonideal, inner)
-            return out.sum(1, dtype=self.readout_weight.dtype) / out.shape[1]
-        out, last = layer(y, replace(constraints, output="state"), nonideal, inner)
-        threshold = layer.biases(constraints)[-layer.columns :]
-        if kind == "last_state":
-            return last + threshold
-        return out.sum(1, dtype=self.readout_weight.dtype) / out.shape[1] + threshold
+        """What the readout sees of the last layer: mean outputs, or last states against the common mode."""
+        layer = self.layers[-1]
+        out, last = layer(y, constraints, nonideal, inner)
+        if self.shape.readout == "last_state":
+            return last + layer.biases(constraints)[-layer.columns :]
+        return out.sum(1, dtype=self.readout_weight.dtype) / out.shape[1]
 
     def begin_from(self, path: Path) -> None:
         """Take the weights of a checkpoint.

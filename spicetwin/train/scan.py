@@ -30,7 +30,7 @@ class Scan:
     rounded
         Gate codes are integers (else only clipped).
     output
-        ``linear`` (``steepness`` times the state; ``state`` is the same), ``clipped`` (to [0, 1]) or ``binary``.
+        ``linear`` (``steepness`` times the state), ``clipped`` (to [0, 1]) or ``binary``.
     steepness
         Slope of the clipped output, or of the surrogate of the binary one, per unit of the state.
     leak

@@ -14,7 +14,7 @@ from spicetwin.boundary import InputError
 T = TypeVar("T")
 
 TASKS = ("digits", "mnist")
-READOUTS = ("mean_output", "mean_state", "last_state")
+READOUTS = ("mean_output", "last_state")
 OUTPUTS = ("linear", "clipped", "binary")
 
 
@@ -33,8 +33,8 @@ class Network:
     bias_step
         Step of the bias codes, in V_FS / 2.
     readout
-        Digital matrix on the mean over time of the last layer's output bits (``mean_output``) or of its states
-        (``mean_state``), or on its last state (``last_state``).
+        Digital matrix on the mean of the last layer's outputs over time (``mean_output``), or on its last state
+        (``last_state``).
     steepness
         Slope of the surrogate gradient of the binary output, per unit of the state; gain of a linear one.
     """
@@ -240,6 +240,16 @@ class Settings:
                 "nonideal.gate_offset",
                 self.spread.gate_offset,
                 "0 to 64 LSB",
+            ),
+        )
+        groups = 2**n.bits
+        divided = all(rows % groups == 0 for rows in n.layer_rows)
+        checks += (
+            (
+                divided or not c.hardware,
+                "rows of the layers (network.rows, network.columns)",
+                list(n.layer_rows),
+                f"multiples of {groups}, as {n.bits}-bit gates swap rows in {groups} groups; or fewer network.bits",
             ),
         )
         for holds, key, value, accepted in checks:

@@ -18,6 +18,7 @@ task = "digits"
 [network]
 columns = [16]
 rows = 16
+bits = 4
 [train]
 epochs = 2
 validation = 300

@@ -27,9 +27,9 @@ def test_examples_are_trainings_under_all_constraints(path: Path) -> None:
 
 
 def test_absent_keys_take_defaults_and_the_folder_is_relative_to_the_file(tmp_path: Path) -> None:
-    settings = read(tmp_path, 'task = "mnist"\ndata = "idx"\n[network]\ncolumns = [8, 4]\n')
+    settings = read(tmp_path, 'task = "mnist"\ndata = "idx"\n[network]\ncolumns = [64, 4]\n')
     assert settings.data == tmp_path / "idx"
-    assert settings.network.layer_rows == (64, 8)
+    assert settings.network.layer_rows == (64, 64)
     assert settings.seed == 0
     assert not settings.spread.present
     assert not IDEAL.hardware
@@ -50,6 +50,7 @@ def test_absent_keys_take_defaults_and_the_folder_is_relative_to_the_file(tmp_pa
         ("[network]\ncolumns = [3.5]", "network.columns = .*; accepted: a list of integers"),
         ("[network]\nbias_step = nan", "network.bias_step = nan; accepted: a finite number"),
         ("[network]\nbits = 9", "network.bits = 9; accepted: 1 to 8"),
+        ("[network]\ncolumns = [48, 10]", r"\[64, 48\]; accepted: multiples of 64, as 6-bit gates swap rows"),
         ("[network]\nreadout = 'first'", "readout = 'first'; accepted: mean_output, last_state"),
         ("[train]\nepochs = 1.5", "train.epochs = 1.5; accepted: an integer"),
         ("[train]\nrate = 0", "train.rate = 0.0; accepted: > 0"),
