@@ -1,4 +1,4 @@
-"""Augmented images and drawn non-idealities: sizes of what is drawn, and that nothing is drawn when nothing is asked."""
+"""Augmented images and drawn non-idealities: sizes of what is drawn; nothing asked, nothing drawn."""
 
 from __future__ import annotations
 
