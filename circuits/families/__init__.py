@@ -42,8 +42,13 @@ def testbenches() -> dict[str, type[Testbench]]:
     from circuits.families.dpi_synapse import SYNAPSE_TESTBENCHES
     from circuits.families.dpi_synapse_static import STATIC_TESTBENCHES
     from circuits.families.fet import FetIdVg, PFetIdVg
+    from circuits.families.mingru_converters import CONVERTER_TESTBENCHES
+    from circuits.families.mingru_dynamic import DYNAMIC_TESTBENCHES
+    from circuits.families.mingru_static import LINE_TESTBENCHES
 
-    own = (*SYNAPSE_TESTBENCHES, *STATIC_TESTBENCHES, *NEURON_TESTBENCHES, FetIdVg, PFetIdVg)
+    dpi = (*SYNAPSE_TESTBENCHES, *STATIC_TESTBENCHES, *NEURON_TESTBENCHES)
+    mingru = (*LINE_TESTBENCHES, *DYNAMIC_TESTBENCHES, *CONVERTER_TESTBENCHES)
+    own = (*dpi, *mingru, FetIdVg, PFetIdVg)
     return _with_third_party(own, Testbench, TESTBENCH_ENTRY_POINTS)
 
 

@@ -102,8 +102,8 @@ class Sequencer(Scheduled):
         What it drives and when.
     inputs : sequence of sequence
         Row inputs of every step: 0 or 1, or levels from 0 to 1 with ``analog``.
-    biases : (int, int)
-        Signed 6-bit codes of the h and the z line.
+    biases : sequence of (int, int)
+        Signed 6-bit codes of the h and the z line in every step.
     analog : bool
         Drive the row lines themselves.
     """
@@ -117,7 +117,7 @@ class Sequencer(Scheduled):
         slots: Sequence[Slot],
         supply: float,
         inputs: Sequence[Sequence[float]],
-        biases: tuple[int, int],
+        biases: Sequence[tuple[int, int]],
         *,
         analog: bool = False,
     ) -> None:
@@ -148,7 +148,8 @@ class Sequencer(Scheduled):
         if slot.phase == "release":
             return self.levels({"pz": False, "rst": False, "rstd": False})
         if slot.phase == "share":
-            codes = bits("bh", DAC_MIDDLE + self.biases[0]) | bits("bz", DAC_MIDDLE + self.biases[1])
+            bias_h, bias_z = self.biases[slot.step]
+            codes = bits("bh", DAC_MIDDLE + bias_h) | bits("bz", DAC_MIDDLE + bias_z)
             return self.levels({"sz": True} | codes)
         if slot.phase == "break":
             return self.levels({"sz": False})

@@ -68,6 +68,7 @@ def column_deck(
     theta: float = 0.0,
     h_initial: float = 0.0,
     analog_rows: bool = False,
+    released: tuple[str, ...] = (),
     save: Iterable[str] = (),
 ) -> Deck:
     """Deck of one column.
@@ -86,6 +87,8 @@ def column_deck(
         Threshold of the output and initial state, volt against the common mode.
     analog_rows : bool
         The row lines are sources ``vr<i>_<w>`` instead of row drivers (first layer of a network).
+    released : tuple of str
+        Control lines that start low instead of high.
     save : iterable of str
         Nodes and currents to keep besides ``ht``, ``h``, ``z`` and the reference ``d``.
     """
@@ -99,7 +102,7 @@ def column_deck(
     for kind in dict.fromkeys(type(cell) for cell, _ in cells.values()):
         lines += subcircuit_lines(kind())
     lines += _rails(column, supply, theta, h_initial)
-    high = initially_high(column)
+    high = initially_high(column) - set(released)
     for control in control_names(column):
         if not (analog_rows and control.startswith("x")):
             lines += control_lines(control, supply if control in high else 0.0, column)

@@ -55,6 +55,8 @@ class ColumnJob:
         Inputs are levels from 0 to 1.
     forced : tuple of int, optional
         Gate codes to use instead of the converter's.
+    bias_steps : tuple of (int, int), optional
+        Bias codes of every step instead of the constant ones.
     save : tuple of str
         Further nodes and currents to keep.
     """
@@ -67,6 +69,7 @@ class ColumnJob:
     h_initial: float = 0.0
     analog: bool = False
     forced: tuple[int, ...] | None = None
+    bias_steps: tuple[tuple[int, int], ...] | None = None
     process: Process = field(default_factory=lambda: get_process("generic130"))
     conditions: Conditions = field(default_factory=Conditions)
     save: tuple[str, ...] = ()
@@ -100,9 +103,10 @@ def run_column(simulator: SteppingSimulator, job: ColumnJob) -> ColumnRun:
         analog_rows=job.analog,
         save=job.save,
     )
+    biases = [job.biases] * steps if job.bias_steps is None else job.bias_steps
     probe = Probe(column, slots, supply)
     blocks = (
-        Sequencer(column, slots, supply, job.inputs, job.biases, analog=job.analog),
+        Sequencer(column, slots, supply, job.inputs, biases, analog=job.analog),
         SarLogic(column, slots, supply, job.forced),
         SwapDecoder(column, slots, supply),
         OutputLatch(column, slots, supply),
