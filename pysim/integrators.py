@@ -139,8 +139,6 @@ class State:
     y: FloatArray
     h: FloatArray
     held: FloatArray
-    adaptation: FloatArray
-    last: FloatArray
     x: FloatArray
     since: FloatArray
     end: FloatArray
@@ -148,7 +146,7 @@ class State:
 
     @classmethod
     def rest(cls, problem: Problem) -> State:
-        """At time zero: membranes at reset, synapses at their floor, no adaptation."""
+        """At time zero: membranes at reset, synapses and adaptation at their floor."""
         q = problem.neuron
         n = q.shape[1]
         zero = np.zeros_like(problem.synapse[0])
@@ -156,8 +154,6 @@ class State:
             np.zeros(n),
             q[5].copy(),
             0.01 * q[0],
-            np.zeros(n),
-            np.zeros(n),
             np.zeros(n),
             problem.synapse[6].copy(),
             zero.copy(),
@@ -302,7 +298,7 @@ def _slope(problem: Problem, state: State, lanes: IntArray, t: FloatArray, y: Fl
     """dy/dt of the lanes at time t."""
     q = problem.neuron[:, lanes]
     i_in = problem.i_in[lanes].copy()
-    shunt = state.adaptation[lanes] * np.exp(-(t - state.last[lanes]) / q[11])
+    shunt = np.zeros_like(i_in)
     for s in range(problem.synapse.shape[1]):
         p = problem.synapse[:, s, lanes]
         x = _present(p, state.x[s, lanes], state.since[s, lanes], state.end[s, lanes], t)
@@ -361,9 +357,6 @@ def _step(
     state.t[fired] = at
     state.y[fired] = q[5]
     state.held[fired] = at + q[6]
-    decayed = state.adaptation[fired] * np.exp(-(at - state.last[fired]) / q[11])
-    state.adaptation[fired] = decayed + q[12]
-    state.last[fired] = at
     if problem.own >= 0:
         _start_pulse(problem, state, fired, at)
     return fired, at

@@ -62,6 +62,35 @@ def tau_biased(
     return tau(total, temperature, c_syn, kappa, 0.0)
 
 
+def leak_mirrored(
+    i_tau: Values,
+    temperature: Values,
+    scale: Values,
+    exponent: Values,
+    current_ref: Values,
+    coefficient: Values,
+    temperature_ref: Values,
+) -> FloatArray:
+    """Discharge current of a leak transistor that leaks nothing beside its mirrored bias."""
+    return mirrored(i_tau, temperature, scale, exponent, current_ref, coefficient, temperature_ref)
+
+
+def tau_mirrored(
+    i_tau: Values,
+    temperature: Values,
+    c_syn: Values,
+    kappa: Values,
+    scale: Values,
+    exponent: Values,
+    current_ref: Values,
+    coefficient: Values,
+    temperature_ref: Values,
+) -> FloatArray:
+    """Time constant C U_T / (kappa I), I the mirrored leak."""
+    own = leak_mirrored(i_tau, temperature, scale, exponent, current_ref, coefficient, temperature_ref)
+    return tau(own, temperature, c_syn, kappa, 0.0)
+
+
 def gain(
     i_gain: Values,
     temperature: Values,
@@ -90,6 +119,25 @@ def weight(
 ) -> FloatArray:
     """Input current I_w during the pulse."""
     return mirrored(i_weight, temperature, scale, exponent, current_ref, coefficient, temperature_ref)
+
+
+def slope_ratio(
+    i_weight: Values,
+    temperature: Values,
+    ratio: Values,
+    coefficient: Values,
+    bend: Values,
+    current_ref: Values,
+    temperature_ref: Values,
+) -> FloatArray:
+    """Slope ratio of an input pair that carries I_w.
+
+    The pair leaves weak inversion with sqrt(I/I_spec): ln(I_t/I_s) = m y - (sqrt(I_t) - sqrt(I_s)) / sqrt(I_spec),
+    whose slope at I_t = I_s is m (1 - 0.35 sqrt(I_w/I_spec)) to first order.
+    """
+    rise = np.asarray(temperature, dtype=np.float64) - temperature_ref
+    excess = np.sqrt(np.asarray(i_weight, dtype=np.float64) / current_ref) - 1.0
+    return np.asarray(ratio * (1.0 + coefficient * rise) * (1.0 - bend * excess), dtype=np.float64)
 
 
 def threshold(
@@ -225,6 +273,24 @@ LAWS = (
         f"{SOURCE}; C and kappa enter as a quotient: hold C fixed",
     ),
     Law(
+        "dpi_leak_mirrored",
+        leak_mirrored,
+        {"i_tau": "A", "temperature": "K"},
+        "A",
+        _mirror_params(5e-12),
+        _MIRROR_EQUATION,
+        SOURCE,
+    ),
+    Law(
+        "dpi_tau_mirrored",
+        tau_mirrored,
+        {"i_tau": "A", "temperature": "K"},
+        "s",
+        {"c_syn": C_SYN, "kappa": KAPPA, **_mirror_params(5e-12)},
+        f"tau = C U_T / (kappa I), {_MIRROR_EQUATION}",
+        f"{SOURCE}; C, kappa and scale enter as a quotient: hold C fixed",
+    ),
+    Law(
         "dpi_gain",
         gain,
         {"i_gain": "A", "temperature": "K"},
@@ -241,6 +307,21 @@ LAWS = (
         _mirror_params(1e-8),
         _MIRROR_EQUATION,
         SOURCE,
+    ),
+    Law(
+        "dpi_slope_ratio",
+        slope_ratio,
+        {"i_weight": "A", "temperature": "K"},
+        "1",
+        {
+            "ratio": LawParam("1", 1.1, (0.3, 3.0), description="slope ratio at the reference weight"),
+            "coefficient": TC,
+            "bend": LawParam("1", 0.03, (-0.2, 0.2), description="fall towards moderate inversion"),
+            "current_ref": LawParam("A", 4e-9, LOG_CURRENT, "log", "reference weight: hold fixed"),
+            "temperature_ref": T_REF,
+        },
+        "m = m_ref (1 + tc (T - T_ref)) (1 - b (sqrt(I_w/I_ref) - 1))",
+        f"{SOURCE}; first order of the EKV interpolation",
     ),
     Law(
         "dpi_threshold",

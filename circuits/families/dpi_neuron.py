@@ -42,7 +42,7 @@ from circuits.testbench import Conditions, Observable, Testbench
 #: trtol=1 halves the integration error of ngspice's default: spike times are needed to 0.1 % of the interval.
 NEURON_OPTIONS: Mapping[str, str] = {**DEFAULT_OPTIONS, "gmin": "1e-18", "trtol": "1"}
 
-#: Lead on the output spike at which the threshold is read; later the probe shows displacement current (s).
+#: Lead on the output spike at which the threshold is read (s).
 BEFORE = 1e-6
 
 #: Fraction of i_threshold at which the resting state ends, chosen from dc sweeps through the fold at default
@@ -53,7 +53,11 @@ FEEDBACK_LEVEL = 0.95
 #: Drain of the adaptation probe (V): at half the supply it would show 5 % more than the membrane loses.
 AHP_DRAIN = 0.26
 
-_SAVE = ("spk", "xdut.vmem", "xdut.vahp", "vimem#branch", "viahp#branch", "vdd#branch", "vddb#branch")
+#: Channel currents of the two probes, of the leak and of the input pair's membrane side. A probe's terminal
+#: current would not do: the trapezoidal rule lets the displacement current of a drain on an ideal source ring.
+I_MEM, I_AHP, I_LEAK, I_PAIR = "@mmem[id]", "@mahp[id]", "@m.xdut.mtau[id]", "@m.xdut.ms[id]"
+
+_SAVE = ("spk", "xdut.vmem", "xdut.vahp", I_MEM, I_AHP, I_LEAK, I_PAIR, "vdd#branch", "vddb#branch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -314,11 +318,14 @@ class NeuronRheobase(NeuronBench):
 
 @dataclass(frozen=True)
 class NeuronTraces:
-    """Waveforms of a neuron: time (s), membrane and adaptation current (A), spike times (s)."""
+    """Waveforms of a neuron: time (s); currents (A) of the membrane transistor, the adaptation, the leak and
+    the input pair's membrane side; spike times (s)."""
 
     t: FloatArray
     i_mem: FloatArray
     i_ahp: FloatArray
+    i_leak: FloatArray
+    i_pair: FloatArray
     spikes: FloatArray
 
 
@@ -348,7 +355,9 @@ class NeuronResponse(NeuronBench):
         """Waveforms on the simulator's own time points, and interpolated spike times."""
         waves = result.analyses[0]
         spikes = spike_times(waves, supply_voltage(process, conditions))
-        return NeuronTraces(waves["time"], membrane_current(waves), adaptation_current(waves), spikes)
+        return NeuronTraces(
+            waves["time"], waves[I_MEM], waves[I_AHP], waves[I_LEAK], waves[I_PAIR], spikes
+        )
 
     def measure(self, result: SimulationResult, process: Process, conditions: Conditions) -> dict[str, float]:
         """Totals of the run."""
@@ -358,12 +367,12 @@ class NeuronResponse(NeuronBench):
 
 def membrane_current(waves: Waveforms) -> FloatArray:
     """Membrane current (A): what the threshold compares."""
-    return -waves["vimem#branch"]
+    return waves[I_MEM]
 
 
 def adaptation_current(waves: Waveforms) -> FloatArray:
-    """Adaptation current (A), as drawn from a membrane above 0.1 V."""
-    return -waves["viahp#branch"]
+    """Adaptation current (A), as drawn from a membrane near threshold."""
+    return waves[I_AHP]
 
 
 def spike_times(waves: Waveforms, supply: float) -> FloatArray:

@@ -134,8 +134,6 @@ def _input(
     p: FloatArray,
     inhibitory: BoolArray,
     i_dc: float,
-    ahp: float,
-    last: float,
     x: FloatArray,
     since: FloatArray,
     end: FloatArray,
@@ -143,7 +141,7 @@ def _input(
 ) -> tuple[float, float]:
     """Input and shunt current at time t."""
     i_in = i_dc
-    shunt = ahp * math.exp(-(t - last) / q[11, i]) if ahp > 0.0 else 0.0
+    shunt = 0.0
     for s in range(p.shape[1]):
         current = output(_present(p, s, i, x[s, i], since[s, i], end[s, i], t), p[7, s, i])
         if inhibitory[s]:
@@ -164,8 +162,12 @@ def _slope(
     # One exponential serves all terms where the slope ratio is 1.
     e = math.exp(y)
     u = e if q[3, i] == 1.0 else math.exp(q[3, i] * y)
-    drive = i_in / (1.0 + u) - shunt + _feedback(code, q, i, grid, y, e)
-    slope: float = (drive / q[1, i] - 1.0 + q[7, i] / e) / q[0, i]
+    if q[12, i] > 0.0 and i_in > 0.0:
+        weak = i_in / (1.0 + u)
+        u *= math.exp(-q[12, i] * (math.sqrt(i_in - weak) - math.sqrt(weak)))
+    drawn = (q[1, i] + shunt) * (1.0 + q[11, i] * (y - q[4, i]))
+    drive = i_in / (1.0 + u) - drawn + _feedback(code, q, i, grid, y, e)
+    slope: float = (drive / q[1, i] + q[7, i] / e) / q[0, i]
     return slope
 
 
@@ -178,8 +180,6 @@ def _trial(
     p: FloatArray,
     inhibitory: BoolArray,
     i_dc: float,
-    ahp: float,
-    last: float,
     x: FloatArray,
     since: FloatArray,
     end: FloatArray,
@@ -194,7 +194,7 @@ def _trial(
         increment = 0.0
         for j in range(stage):
             increment += _A[stage, j] * k[j]
-        current = _input(q, i, p, inhibitory, i_dc, ahp, last, x, since, end, t + _C[stage] * h)
+        current = _input(q, i, p, inhibitory, i_dc, x, since, end, t + _C[stage] * h)
         k[stage] = _slope(code, q, i, grid, current, y + h * increment)
     total = 0.0
     for j in range(6):
@@ -263,8 +263,6 @@ def advance_all(
     membrane: FloatArray,
     step: FloatArray,
     held: FloatArray,
-    adaptation: FloatArray,
-    last: FloatArray,
     x: FloatArray,
     since: FloatArray,
     end: FloatArray,
@@ -277,7 +275,7 @@ def advance_all(
     """Advance every neuron to ``until``, or until its row of ``buffer`` is full of spike times."""
     for i in prange(q.shape[1]):
         t, y, h, n = time[i], membrane[i], step[i], count[i]
-        ahp, before, hold = adaptation[i], last[i], held[i]
+        hold = held[i]
         k = np.empty(7)
         slopes = np.empty(7)
         stale = True
@@ -290,12 +288,10 @@ def advance_all(
             clipped = h >= room
             trial = room if clipped else h
             if stale:
-                now = _input(q, i, p, inhibitory, i_in[i], ahp, before, x, since, end, t)
+                now = _input(q, i, p, inhibitory, i_in[i], x, since, end, t)
                 k[0] = _slope(code, q, i, grid, now, y)
                 stale = False
-            new, error = _trial(
-                code, q, i, grid, p, inhibitory, i_in[i], ahp, before, x, since, end, t, y, k, trial
-            )
+            new, error = _trial(code, q, i, grid, p, inhibitory, i_in[i], x, since, end, t, y, k, trial)
             steps[i] += 1
             ratio = error / tolerance
             accepted = ratio <= 1.0 or trial <= 1e-13 * (t + q[0, i])
@@ -320,7 +316,7 @@ def advance_all(
             slopes[0] = k[0]
             for _ in range(_LOCATE):
                 value, _e = _trial(
-                    code, q, i, grid, p, inhibitory, i_in[i], ahp, before, x, since, end, t, y, slopes, guess
+                    code, q, i, grid, p, inhibitory, i_in[i], x, since, end, t, y, slopes, guess
                 )
                 if value >= q[4, i]:
                     high = guess
@@ -333,8 +329,6 @@ def advance_all(
             y = q[5, i]
             stale = True
             hold = t + q[6, i]
-            ahp = ahp * math.exp(-(t - before) / q[11, i]) + q[12, i]
-            before = t
             if own >= 0:
                 x[own, i] = _present(p, own, i, x[own, i], since[own, i], end[own, i], t)
                 since[own, i] = t
@@ -342,4 +336,4 @@ def advance_all(
             buffer[i, n] = t
             n += 1
         time[i], membrane[i], step[i], count[i] = t, y, h, n
-        adaptation[i], last[i], held[i] = ahp, before, hold
+        held[i] = hold

@@ -1,18 +1,25 @@
-"""DPI log-domain neuron: membrane current with positive feedback, refractory reset and spike-driven
-adaptation.
+"""DPI log-domain neuron: membrane current with positive feedback, refractory reset and spike-driven adaptation.
 
 The soma equation (Chicca et al. 2014, doi:10.1109/JPROC.2014.2313954; Livi and Indiveri 2009)
 
     tau (1 + I_g/I_m) dI_m/dt = (I_g/I_tau) (I_in - I_sum) - (I_sum/I_tau) I_m
     I_sum = I_tau + I_ahp + I_inh - I_fb
 
-is, in y = ln(I_m / I_g), with the slope ratio m of the input pair and an additive leakage floor I_fl,
+is, in y = ln(x / I_g), with the slope ratio m of the input pair and an additive leakage floor I_fl,
 
-    tau dy/dt = (I_in/I_tau) / (1 + e^(m y)) - (I_tau + I_ahp + I_inh - I_fb(I_m)) / I_tau + I_fl / I_m .
+    tau dy/dt = I_s/I_tau - (1 + (I_ahp + I_inh)/I_tau) (1 + lambda (y - y_thr)) + I_fb/I_tau + I_fl/x,
+    I_s = I_in / (1 + u),  u = I_t/I_s,  ln u + (sqrt(I_t) - sqrt(I_s)) / sqrt(I_pair) = m y .
 
-A spike is the upward crossing of I_threshold; then I_m is held at I_reset for t_refractory, and I_ahp, which
-decays with tau_adaptation, gains i_adaptation_step. Excitatory synapses add to I_in, inhibitory ones to
-I_inh (shunting).
+Three things leave weak inversion a little, and near rheobase, where the terms almost cancel, a little is
+much: x is the membrane current extrapolated from weak inversion, I_m = I_spec ln^2(1 + sqrt(x/I_spec)) (EKV;
+Enz, Krummenacher and Vittoz 1995, doi:10.1007/BF01239381); the input pair shares its current I_in = I_t + I_s by
+the same law to first order in sqrt(I/I_pair); and the transistors that draw from the membrane have a finite
+output resistance, a current that grows by lambda per e-fold of x. Each is off by default (I_spec = I_pair =
+infinity, lambda = 0).
+
+A spike is the upward crossing of I_threshold; then I_m is held at I_reset for t_refractory. Excitatory
+synapses add to I_in, inhibitory ones and the adaptation, a DPI block that the neuron's own spikes drive, to
+I_inh and I_ahp (shunting).
 """
 
 from __future__ import annotations
@@ -28,6 +35,9 @@ from pysim.errors import ModelError
 from pysim.synapses.dpi import DpiSynapse
 
 FloatArray = NDArray[np.float64]
+
+#: Iterations of the static balance; each gains two digits.
+BALANCE = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,17 +142,18 @@ class DpiNeuron:
     slope_ratio
         kappa_n / kappa_p of the input pair.
     input_exponent
-        n of the effective input I_g (I_in / I_g)^n: the pair's drain voltages move with its current; 1 is ideal.
+        n of the effective input I_g (I_in / I_g)^n, an empirical account of what ``i_spec_pair`` explains; 1 is
+        ideal.
+    i_spec, i_spec_pair
+        Specific currents of the membrane transistor and of the input pair (A); infinite: weak inversion.
+    leak_slope
+        lambda: relative growth of leak, adaptation and inhibition per e-fold of I_m; both count at the threshold.
     i_floor
         Leakage floor of I_m (A); ``None``: equal to ``i_reset``.
-    tau_adaptation, i_adaptation_step
-        Decay (s) and increment per spike (A) of I_ahp; a step of zero switches adaptation off.
     feedback
         Positive-feedback law.
     adaptation
-        DPI block that the neuron's own spikes drive; its output adds to I_ahp. It has the full dynamics
-        that ``tau_adaptation`` and ``i_adaptation_step`` linearise: growth from the floor, saturation, a
-        pulse that takes time. ``None``: none.
+        DPI block that the neuron's own spikes drive; its output is I_ahp. ``None``: none.
 
     Raises
     ------
@@ -158,9 +169,10 @@ class DpiNeuron:
     t_refractory: ArrayLike
     slope_ratio: ArrayLike = 1.0
     input_exponent: ArrayLike = 1.0
+    i_spec: ArrayLike = np.inf
+    i_spec_pair: ArrayLike = np.inf
+    leak_slope: ArrayLike = 0.0
     i_floor: ArrayLike | None = None
-    tau_adaptation: ArrayLike = 0.1
-    i_adaptation_step: ArrayLike = 0.0
     feedback: Feedback = field(default_factory=NoFeedback)
     adaptation: DpiSynapse | None = None
 
@@ -172,12 +184,7 @@ class DpiNeuron:
         rows = [np.asarray(r, dtype=np.float64) for r in self.feedback.rows()]
         arrays = np.broadcast_arrays(*(np.asarray(getattr(self, n), dtype=np.float64) for n in names), *rows)
         for name, array in zip(names, arrays, strict=False):
-            may_be_zero = name in ("t_refractory", "i_adaptation_step")
-            bad = ~np.isfinite(array) | (array < 0.0 if may_be_zero else array <= 0.0)
-            if bad.any():
-                need = ">= 0" if may_be_zero else "> 0"
-                value = float(array[bad].flat[0])
-                raise ModelError(f"DPI neuron: {name} = {value!r}; accepted: finite and {need}")
+            _check(name, array)
             object.__setattr__(self, name, array)
         for row in arrays[len(names) :]:
             if not np.isfinite(row).all():
@@ -211,8 +218,8 @@ class DpiNeuron:
     def parameters(self) -> FloatArray:
         """Parameters as the integrators take them, shape (14, size).
 
-        Rows: 0 tau, 1 I_tau, 2 I_g, 3 m, 4 ln(I_threshold/I_g), 5 ln(I_reset/I_g), 6 t_refractory, 7
-        I_fl/I_g, 8-10 feedback, 11 tau_adaptation, 12 i_adaptation_step, 13 input_exponent.
+        Rows: 0 tau, 1 I_tau, 2 I_g, 3 m, 4 ln(x_threshold/I_g), 5 ln(x_reset/I_g), 6 t_refractory, 7 I_fl/I_g,
+        8-10 feedback, 11 lambda, 12 1/sqrt(I_pair), 13 input_exponent.
         """
         gain = self.array("i_gain")
         rows = [
@@ -220,13 +227,13 @@ class DpiNeuron:
             self.array("i_tau"),
             gain,
             self.array("slope_ratio"),
-            np.log(self.array("i_threshold") / gain),
-            np.log(self.array("i_reset") / gain),
+            np.log(self.extrapolated(self.array("i_threshold")) / gain),
+            np.log(self.extrapolated(self.array("i_reset")) / gain),
             self.array("t_refractory"),
             self.array("i_floor") / gain,
             *(np.broadcast_to(np.asarray(r, dtype=np.float64), self.shape) for r in self.feedback.rows()),
-            self.array("tau_adaptation"),
-            self.array("i_adaptation_step"),
+            self.array("leak_slope"),
+            1.0 / np.sqrt(self.array("i_spec_pair")),
             self.array("input_exponent"),
         ]
         return np.ascontiguousarray([row.ravel() for row in rows])
@@ -235,13 +242,51 @@ class DpiNeuron:
         """Grid of a :class:`TableFeedback`, or a dummy of one cell."""
         return self.feedback.grid() if isinstance(self.feedback, TableFeedback) else np.zeros((3, 2))
 
+    def extrapolated(self, current: FloatArray) -> FloatArray:
+        """State x (A) of a membrane current (A): what it would be in weak inversion; shape of the batch."""
+        i_spec = self.array("i_spec")
+        finite = np.isfinite(i_spec)
+        safe = np.where(finite, i_spec, 1.0)
+        return np.asarray(np.where(finite, safe * np.expm1(np.sqrt(current / safe)) ** 2, current))
+
     def rheobase(self) -> FloatArray:
-        """Smallest constant input that reaches the threshold without feedback: (I_tau - floor) (1 +
-        (I_thr/I_g)^m)."""
-        u = (self.array("i_threshold") / self.array("i_gain")) ** self.array("slope_ratio")
-        drop = 1.0 - self.array("i_floor") / self.array("i_threshold")
-        drive = self.array("i_tau") * drop * (1.0 + u) / self.array("i_gain")
-        return np.asarray(self.array("i_gain") * drive ** (1.0 / self.array("input_exponent")))
+        """Smallest constant input that holds the threshold without feedback: I_s = I_tau - I_tau I_fl/x_thr."""
+        x = self.extrapolated(self.array("i_threshold"))
+        gain, root = self.array("i_gain"), 1.0 / np.sqrt(self.array("i_spec_pair"))
+        share = self.array("i_tau") * (1.0 - self.array("i_floor") / x)
+        log_u = self.array("slope_ratio") * np.log(x / gain)
+        i_in = share * (1.0 + np.exp(log_u))
+        for _ in range(BALANCE):
+            i_in = share * (1.0 + np.exp(log_u - root * (np.sqrt(i_in - share) - np.sqrt(share))))
+        return np.asarray(gain * (i_in / gain) ** (1.0 / self.array("input_exponent")))
+
+
+def _check(name: str, array: FloatArray) -> None:
+    """Refuse a parameter outside its range."""
+    if name == "leak_slope":
+        bad, need = ~(np.abs(array) < 0.1), "between -0.1 and 0.1"
+    elif name in ("i_spec", "i_spec_pair"):
+        bad, need = ~(array > 0.0), "> 0, infinite for weak inversion"
+    elif name == "t_refractory":
+        bad, need = ~(np.isfinite(array) & (array >= 0.0)), "finite and >= 0"
+    else:
+        bad, need = ~(np.isfinite(array) & (array > 0.0)), "finite and > 0"
+    if bad.any():
+        value = float(array[bad].flat[0])
+        raise ModelError(f"DPI neuron: {name} = {value!r}; accepted: {need}")
+
+
+def pair_share(q: FloatArray, y: FloatArray, i_in: FloatArray) -> FloatArray:
+    """I_s: the part of the input current (A) that reaches the membrane at y.
+
+    The pair's currents enter the moderate-inversion term as they are in weak inversion; what that neglects is
+    of second order, below 0.02 % for I_in < I_pair / 100.
+    """
+    i_in = i_in * np.where(i_in > 0.0, i_in / q[2], 1.0) ** (q[13] - 1.0)
+    log_u = q[3] * y
+    weak = i_in / (1.0 + np.exp(log_u))
+    bend = np.sqrt(np.maximum(i_in - weak, 0.0)) - np.sqrt(np.maximum(weak, 0.0))
+    return np.asarray(i_in / (1.0 + np.exp(log_u - q[12] * bend)))
 
 
 def feedback_current(code: int, q: FloatArray, grid: FloatArray, y: FloatArray) -> FloatArray:
@@ -277,9 +322,9 @@ def rate(
     overshoots a runaway must not overflow.
     """
     y = np.clip(y, -600.0, q[4] + 0.5)
-    i_in = i_in * np.where(i_in > 0.0, i_in / q[2], 1.0) ** (q[13] - 1.0)
-    drive = i_in / (1.0 + np.exp(q[3] * y)) - i_shunt + feedback_current(code, q, grid, y)
-    return np.asarray((drive / q[1] - 1.0 + q[7] * np.exp(-y)) / q[0])
+    drawn = (q[1] + i_shunt) * (1.0 + q[11] * (y - q[4]))
+    drive = pair_share(q, y, i_in) - drawn + feedback_current(code, q, grid, y)
+    return np.asarray((drive / q[1] + q[7] * np.exp(-y)) / q[0])
 
 
 def linear_rate(

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.fit import FitParameter, FitResult
 from calibration.laws import get_law
 from calibration.laws.law import Law
 from calibration.table import Covariance, Entry, Interval, Parameter
 from spicetwin.calibrate.design import Box
+
+FloatArray = NDArray[np.float64]
 
 #: Reference temperature of every law (K).
 T_REF = 300.15
@@ -27,16 +30,22 @@ class Quantity:
 
     def value(self, parameters: Mapping[str, float], at: Mapping[str, float]) -> float:
         """Value for fit parameters ``parameters`` at biases and temperature ``at``."""
+        return float(self.values(parameters, at))
+
+    def values(
+        self, parameters: Mapping[str, float], at: Mapping[str, float] | Mapping[str, FloatArray]
+    ) -> FloatArray:
+        """Values at arrays of biases and temperatures of one shape."""
         law = get_law(self.law)
-        values = {p: parameters[v] if isinstance(v, str) else v for p, v in self.binding.items()}
-        return float(law.function(**{i: at[i] for i in law.inputs}, **values))
+        bound = {p: parameters[v] if isinstance(v, str) else v for p, v in self.binding.items()}
+        return law.function(**{i: at[i] for i in law.inputs}, **bound)
 
 
 Quantities = Mapping[str, Quantity]
 
 
-def mirror(prefix: str, law: str, reference: float, **more: str | float) -> Quantity:
-    """A mirrored current: fit parameters ``<prefix>_scale``, ``_exponent``, ``_coefficient``."""
+def mirror(prefix: str, law: str, reference: float, *, unit: str = "A", **more: str | float) -> Quantity:
+    """A mirrored current, or what follows from one: ``<prefix>_scale``, ``_exponent``, ``_coefficient``."""
     binding: dict[str, str | float] = {
         "scale": f"{prefix}_scale",
         "exponent": f"{prefix}_exponent",
@@ -45,7 +54,7 @@ def mirror(prefix: str, law: str, reference: float, **more: str | float) -> Quan
         **more,
         "temperature_ref": T_REF,
     }
-    return Quantity("A", law, binding)
+    return Quantity(unit, law, binding)
 
 
 def mirror_start(prefix: str, scale: float = 1.0) -> dict[str, FitParameter]:

