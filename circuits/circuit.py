@@ -104,6 +104,10 @@ class Circuit(Parametrised):
     ports: ClassVar[tuple[str, ...]]
     transistors: ClassVar[Mapping[str, tuple[str, str | float, str | float]]] = {}
 
+    def netlist_files(self) -> tuple[str, ...]:
+        """Every file below ``netlists/`` that decides the circuit; a generated one names those of its cells."""
+        return (self.netlist,) if self.netlist else ()
+
     def capacitor_spreads(self) -> dict[str, float]:
         """Relative standard deviation of every capacitor that differs from chip to chip, by instance name."""
         return {}

@@ -184,9 +184,9 @@ class Plan:
 
     @property
     def _netlist(self) -> bytes:
-        """Content of the netlist file; empty for a circuit without one."""
-        name = self.testbench.dut.netlist
-        return files("netlists").joinpath(name).read_bytes() if name else b""
+        """Content of the netlist files; empty for a circuit without one."""
+        names = self.testbench.dut.netlist_files()
+        return b"".join(files("netlists").joinpath(name).read_bytes() for name in names)
 
     def card_digests(self) -> dict[str, str]:
         """sha256 of the model cards of every corner, at the base geometries."""

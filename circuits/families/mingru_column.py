@@ -140,10 +140,10 @@ class MingruColumn(Circuit):
         """Every cell of the column by instance name, nominal."""
         line = self.c_wire * self.n_rows
         built: dict[str, mingru.MingruCell] = {
-            "lht": self._cell("line", c_line=line),
-            "lh": self._cell("line", c_line=line),
-            "lz": self._cell("line", c_line=line + self.c_load),
-            "ld": self._cell("line", c_line=self.c_top, **self._wide()),
+            "lht": self._cell("line", c_line=line, **self._reset(1.0)),
+            "lh": self._cell("line", c_line=line, **self._reset(1.0)),
+            "lz": self._cell("line", c_line=line + self.c_load, **self._reset(1.0)),
+            "ld": self._cell("line", c_line=self.c_top, **self._reset(8.0)),
             "dg": self._cell("dac", c_dac=self.c_dac),
             "dbh": self._cell("dac", c_dac=self.c_bias),
             "dbz": self._cell("dac", c_dac=self.c_bias),
@@ -158,24 +158,34 @@ class MingruColumn(Circuit):
             built[f"z{row}"] = self._cell("z", c_unit=self.c_unit, c_par=self.c_par)
         return built
 
+    def netlist_files(self) -> tuple[str, ...]:
+        """Files of the cells of this level."""
+        return tuple(dict.fromkeys(cell.netlist for cell in self.cells.values()))
+
     def _cell(self, role: str, **values: float) -> mingru.MingruCell:
         """A cell of this level with the column's sizes."""
+        large = max(1.0, self.rows / 64.0)
         sizes = {
-            "w_low": 4 * self.w_switch,
-            "w_high": 16 * self.w_switch,
+            "w_low": 4 * self.w_switch * large,
+            "w_high": 16 * self.w_switch * large,
             "w_n": self.w_switch,
             "w_p": self.w_switch,
             "w_driver_n": self.w_driver / 2,
             "w_driver_p": self.w_driver,
             "w_in": self.w_input,
         }
+        if role == "dac" and self.ideal:
+            sizes["r_on"] = 10e3 / large
         cell = self.cells[role]
         known = cell.declarations()
         return cell(**{name: value for name, value in (sizes | values).items() if name in known})
 
-    def _wide(self) -> dict[str, float]:
-        """Sizes of the switch that resets the gate DAC, whose capacitance is that of a whole line."""
-        return {} if self.ideal else {"w_n": 8 * self.w_switch, "w_p": 8 * self.w_switch}
+    def _reset(self, factor: float) -> dict[str, float]:
+        """Sizes of a line's reset switch: it charges a bias DAC, or the gate DAC, and both grow with the rows."""
+        if self.ideal:
+            return {"r_on": 10e3 / (16.0 * max(1.0, self.rows / 64.0))}
+        width = factor * self.w_switch * max(1.0, self.rows / (16.0 if factor == 1.0 else 64.0))
+        return {"w_n": width, "w_p": width}
 
     def geometries(self) -> dict[str, tuple[str, float, float]]:
         """Every transistor as ``<instance>.<transistor>``."""

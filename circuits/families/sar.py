@@ -98,20 +98,24 @@ class SarAdc(Circuit):
 
     def instances(self) -> dict[str, mingru.MingruCell]:
         """Cells by instance name, nominal."""
-        size: dict[str, float] = {} if self.ideal else {"w_n": self.w_switch, "w_p": self.w_switch}
+        wide = {"r_on": 1e3} if self.ideal else {"w_n": self.w_switch, "w_p": self.w_switch}
         switch = mingru.Switch if self.ideal else mingru.TransmissionGate
         line, dac = (mingru.LineIdeal, mingru.DacIdeal) if self.ideal else (mingru.Line, mingru.Dac)
         comparator: mingru.MingruCell = (
             mingru.ComparatorIdeal() if self.ideal else mingru.Comparator(w_in=self.w_input)
         )
         return {
-            "sample": switch().replace(size),
-            "share": switch().replace(size),
+            "sample": switch().replace(wide),
+            "share": switch().replace(wide),
             "load": line().replace({"c_line": self.c_load}),
-            "top": line().replace({"c_line": self.c_top, **size}),
+            "top": line().replace({"c_line": self.c_top, **wide}),
             "dac": dac().replace({"c_dac": self.c_dac}),
             "cmp": comparator,
         }
+
+    def netlist_files(self) -> tuple[str, ...]:
+        """Files of the cells."""
+        return tuple(dict.fromkeys(cell.netlist for cell in self.instances().values()))
 
     def geometries(self) -> dict[str, tuple[str, float, float]]:
         """Every transistor as ``<instance>.<transistor>``."""
