@@ -13,7 +13,7 @@ from pysim.kernels import mingru_effective, mingru_ideal
 from pysim.kernels.mingru_ideal import BLOCK
 from pysim.mingru.chip import MinGruChip
 from pysim.mingru.effects import CoreEffects
-from pysim.mingru.layer import MinGruLayer
+from pysim.mingru.layer import MAX_BITS, MinGruLayer
 from pysim.mingru.run import LayerTrace, pack, unpack
 from pysim.mingru.stepping import Found
 from pysim.mingru.streams import KINDS, Noise
@@ -25,8 +25,6 @@ Input = NDArray[np.uint8] | FloatArray
 NOISE_STEPS = 16
 #: Bias that keeps the gate of a column which only fills a block at 0.
 SHUT = -1e9
-#: Codes by which a guess of a gate code stays below rounding.
-_GUARD = 1e-9
 
 
 @dataclass
@@ -36,6 +34,7 @@ class Buffers:
     h: FloatArray
     ones: NDArray[np.int64]
     gates: NDArray[np.int64]
+    summed: FloatArray
     out: NDArray[np.uint64]
     codes: NDArray[np.uint8]
     states: FloatArray
@@ -49,6 +48,7 @@ class Buffers:
             np.zeros((samples, BLOCK * blocks)),
             np.zeros((samples, BLOCK * blocks), dtype=np.int64),
             np.zeros((samples, blocks), dtype=np.int64),
+            np.zeros((samples, BLOCK * blocks)),
             np.empty((samples, steps, blocks), dtype=np.uint64),
             np.empty(kept, dtype=np.uint8),
             np.empty(kept),
@@ -56,7 +56,7 @@ class Buffers:
 
     def arrays(self) -> tuple[Any, ...]:
         """As the kernels take them."""
-        return self.h, self.ones, self.gates, self.out, self.codes, self.states
+        return self.h, self.ones, self.gates, self.summed, self.out, self.codes, self.states
 
     def trace(self, columns: int) -> LayerTrace:
         """What was recorded."""
@@ -87,6 +87,7 @@ def run_layers(
         tuple(b.h[:, :n] for b, n in zip(filled, sizes, strict=True)),
         tuple(b.ones[:, :n] for b, n in zip(filled, sizes, strict=True)),
         tuple(b.gates.sum(axis=1) for b in filled),
+        filled[-1].summed[:, : sizes[-1]],
         tuple(b.trace(n) for b, n in zip(filled, sizes, strict=True)) if record else None,
     )
 
@@ -131,32 +132,34 @@ def _effective(
     layer: MinGruLayer, core: CoreEffects, x: NDArray[Any], b: Buffers, noise: Noise | None
 ) -> None:
     gain, zero = core.gate(layer)
-    inl = core.array("gate_inl")
-    window = _window(inl)
-    rows = (
+    rows = [
         (core.bias_h(layer), 0.0), (core.bias_z(layer), 0.0),
         (core.array("memory_h"), 0.0), (core.array("memory_z"), 0.0),
-        (gain, 0.0), (zero, SHUT), (inl.max(axis=1) + _GUARD, 0.0),
+        (gain, 0.0), (zero, SHUT),
+        (layer.theta + core.array("comparator_offset"), np.inf),
         (core.array("leak_level"), 0.0), (core.array("retention"), 0.0),
         (core.array("injection_base"), 0.0), (core.array("injection_swap"), 0.0),
         (core.array("injection_state"), 0.0),
-        (layer.theta + core.array("comparator_offset"), np.inf),
         (core.array("state_noise"), 0.0), (core.array("gate_noise"), 0.0), (core.array("comparator_noise"), 0.0),
-    )  # fmt: skip
+    ]  # fmt: skip
+    # Bits that the layer has not: a weight that nothing reaches.
+    missing = [(0, 0), (0, MAX_BITS - layer.bits)]
+    rows += [(weight, np.inf) for weight in np.pad(core.thresholds, missing, constant_values=np.inf).T]
+    rows += [(share, 0.0) for share in np.pad(core.shares, missing).T]
     column = np.stack([blocked(values, fill) for values, fill in rows], axis=1)
-    # Thresholds of codes 0 and beyond the largest, so that no index leaves the table.
-    beyond = np.full((layer.columns, window + 1), np.inf)
-    curve = np.concatenate([np.zeros((layer.columns, 1)), inl, beyond], axis=1)
-    share = core.array("swap_gain")[:, None] * core.array("swap_share")
-    curves, shares = (np.ascontiguousarray(blocked(a.T).transpose(0, 2, 1)) for a in (curve, share))
+    inl = core.array("gate_inl")
+    curve = np.zeros((0, 0, 0))
+    if inl.any():
+        curve = np.ascontiguousarray(blocked(np.pad(inl, [(0, 0), (1, 0)]).T).transpose(0, 2, 1))
     lines = np.zeros((len(x), 2, b.h.shape[1]))
-    knob = np.array([layer.top, 2.0**-layer.bits, layer.bits, window])
+    knob = np.array([2.0**-layer.bits, layer.bits, core.grid(layer)])
     matrices = core.matrix(layer, "h"), core.matrix(layer, "z")
+    kernel: Any = mingru_effective.analog if layer.analog else mingru_effective.binary
     if layer.analog:
         signal, (h, z) = _driven(x, *matrices)
-        weights, kernel = blocked(np.stack([h, z], axis=1)), mingru_effective.analog
+        weights = blocked(np.stack([h, z], axis=1))
     else:
-        signal, weights, kernel = x, _partial_sums(*matrices), mingru_effective.binary
+        signal, weights = x, _partial_sums(*matrices, core.grid(layer))
     steps = x.shape[1]
     stride = steps if noise is None else NOISE_STEPS
     for start in range(0, steps, stride):
@@ -165,17 +168,9 @@ def _effective(
         if noise is not None:
             numbers = _padded(noise.take(part.stop - start), b.h.shape[1])
         kernel(
-            signal[:, part], weights, column, curves, shares, knob, numbers, lines, b.h, b.ones, b.gates,
+            signal[:, part], weights, column, curve, knob, numbers, lines, b.h, b.ones, b.gates, b.summed,
             b.out[:, part], b.codes[:, part], b.states[:, part],
         )  # fmt: skip
-
-
-def _window(inl: FloatArray) -> int:
-    """Codes to look at above a safe guess; 0 where thresholds do not ascend and every bit must be tried."""
-    if (np.diff(inl, axis=1) < -1.0).any():
-        return 0
-    spread = inl.max(axis=1) - inl.min(axis=1) + 2.0 * _GUARD
-    return int(np.ceil(spread.max()))
 
 
 def _padded(numbers: FloatArray, width: int) -> FloatArray:
@@ -183,10 +178,10 @@ def _padded(numbers: FloatArray, width: int) -> FloatArray:
     return np.pad(numbers, [(0, 0)] * 3 + [(0, missing)]) if missing else numbers
 
 
-def _partial_sums(h: FloatArray, z: FloatArray) -> FloatArray:
-    """Sums of each four rows for their 16 patterns, (blocks, fours of rows, 16, 2, 64); rows padded to 64."""
+def _partial_sums(h: FloatArray, z: FloatArray, grid: float) -> NDArray[np.int32]:
+    """Sums of each four rows for their 16 patterns in steps of ``grid``, (blocks, fours of rows, 16, 2, 64)."""
     rows = h.shape[0]
-    both = np.pad(np.stack([h, z], axis=1), [(0, -rows % 64), (0, 0), (0, 0)])
+    both = np.pad(np.stack([h, z], axis=1) / grid, [(0, -rows % 64), (0, 0), (0, 0)])
     fours = both.reshape(-1, 4, 2, h.shape[1])
     pattern = ((np.arange(16)[:, None] >> np.arange(4)) & 1).astype(np.float64)
-    return blocked(np.einsum("pr,frcj->fpcj", pattern, fours))
+    return blocked(np.einsum("pr,frcj->fpcj", pattern, fours)).astype(np.int32)

@@ -41,7 +41,10 @@ popcount: Any = intrinsic(_popcount_code)
 
 @njit(inline="always")
 def _scan(work: Array, sums: Array, knob: Array, code: Array) -> Any:
-    """One step from the sums S_h, S_z: the output word. ``work``: 0-2 of ``column``, 3 h, 4 sum of k, 5 ones."""
+    """One step from the sums S_h, S_z: the output word.
+
+    Rows of ``work``: 0-2 of ``column``, 3 h, sums of 4 codes, 5 ones, 6 states.
+    """
     for j in range(BLOCK):
         a = sums[0, j] * knob[0] + work[0, j]
         s = sums[1, j] * knob[1] + work[1, j]
@@ -49,6 +52,7 @@ def _scan(work: Array, sums: Array, knob: Array, code: Array) -> Any:
         code[j] = k
         work[4, j] += k
         work[3, j] += (k * knob[3]) * (a - work[3, j])
+        work[6, j] += work[3, j]
     word = np.uint64(0)
     for j in range(BLOCK):
         word |= np.uint64(work[3, j] > work[2, j]) << np.uint64(j)
@@ -60,7 +64,7 @@ def _scan(work: Array, sums: Array, knob: Array, code: Array) -> Any:
 @njit(inline="always")
 def _start(column: Array, b: int) -> Array:
     """Local state of a task."""
-    work = np.zeros((6, BLOCK))
+    work = np.zeros((7, BLOCK))
     for row in range(3):
         for j in range(BLOCK):
             work[row, j] = column[b, row, j]
@@ -77,12 +81,13 @@ def _record(codes: Array, states: Array, n: int, t: int, b: int, code: Array, wo
 
 
 @njit(inline="always")
-def _end(h: Array, ones: Array, gates: Array, n: int, b: int, work: Array) -> None:
+def _end(h: Array, ones: Array, gates: Array, summed: Array, n: int, b: int, work: Array) -> None:
     """Results of a task."""
     total = 0.0
     for j in range(BLOCK):
         h[n, BLOCK * b + j] = work[3, j]
         ones[n, BLOCK * b + j] = np.int64(work[5, j])
+        summed[n, BLOCK * b + j] = work[6, j]
         total += work[4, j]
     gates[n, b] = np.int64(total)
 
@@ -90,13 +95,13 @@ def _end(h: Array, ones: Array, gates: Array, n: int, b: int, work: Array) -> No
 @njit(cache=True, parallel=True, error_model="numpy")
 def binary(
     words: Array, planes: Array, column: Array, knob: Array,
-    h: Array, ones: Array, gates: Array, out: Array, codes: Array, states: Array,
+    h: Array, ones: Array, gates: Array, summed: Array, out: Array, codes: Array, states: Array,
 ) -> None:  # fmt: skip
     """A layer with binary inputs.
 
     ``words`` (samples, steps, words of rows); ``planes`` (blocks, words of rows, 4, 64): h_0, h_1, z_0, z_1. Filled:
-    ``h`` and ``ones`` (samples, 64 blocks), ``gates`` (samples, blocks), ``out`` (samples, steps, blocks); ``codes``
-    and ``states`` (samples, steps, 64 blocks), or of size 0 where not wanted.
+    ``h``, ``ones`` and ``summed`` (of the states) (samples, 64 blocks), ``gates`` (samples, blocks), ``out`` (samples,
+    steps, blocks); ``codes`` and ``states`` (samples, steps, 64 blocks), or of size 0 where not wanted.
     """
     steps, width, blocks = words.shape[1], words.shape[2], out.shape[2]
     for task in prange(words.shape[0] * blocks):
@@ -126,13 +131,13 @@ def binary(
                 sums[1, j] = np.float64(2 * count[1, j] - active)
             out[n, t, b] = _scan(work, sums, knob, code)
             _record(codes, states, n, t, b, code, work)
-        _end(h, ones, gates, n, b, work)
+        _end(h, ones, gates, summed, n, b, work)
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def analog(
     x: Array, levels: Array, column: Array, knob: Array,
-    h: Array, ones: Array, gates: Array, out: Array, codes: Array, states: Array,
+    h: Array, ones: Array, gates: Array, summed: Array, out: Array, codes: Array, states: Array,
 ) -> None:  # fmt: skip
     """A layer with analog inputs ``x`` (samples, steps, rows); ``levels`` (blocks, rows, 2, 64); rest as
     :func:`binary`.
@@ -153,4 +158,4 @@ def analog(
                     sums[1, j] += x[n, t, i] * levels[b, i, 1, j]
             out[n, t, b] = _scan(work, sums, knob, code)
             _record(codes, states, n, t, b, code, work)
-        _end(h, ones, gates, n, b, work)
+        _end(h, ones, gates, summed, n, b, work)

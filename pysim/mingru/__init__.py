@@ -2,6 +2,7 @@
 
 from pysim.mingru.archive import Readout
 from pysim.mingru.chip import MinGruChip, ideal_chip
+from pysim.mingru.draw import SOURCES, assumed_table, draw
 from pysim.mingru.effects import GROUPS, CoreEffects
 from pysim.mingru.energy import EnergyCost
 from pysim.mingru.layer import MinGruLayer
@@ -10,6 +11,7 @@ from pysim.mingru.run import LayerTrace, MinGruRun
 
 __all__ = [
     "GROUPS",
+    "SOURCES",
     "CoreEffects",
     "EnergyCost",
     "LayerTrace",
@@ -18,5 +20,7 @@ __all__ = [
     "MinGruNetwork",
     "MinGruRun",
     "Readout",
+    "assumed_table",
+    "draw",
     "ideal_chip",
 ]

@@ -18,7 +18,7 @@ from pysim.errors import ModelError
 from pysim.mingru.layer import MinGruLayer
 
 FORMAT = "mingru-network/1"
-FEATURES = ("mean_output", "last_state")
+FEATURES = ("mean_output", "mean_state", "last_state")
 
 _LAYER = ("weight_h", "weight_z", "bias_h", "bias_z", "threshold", "bias_step", "slope", "offset")
 
@@ -32,7 +32,7 @@ class Readout:
     weight, bias
         Shapes (columns, classes) and (classes,).
     feature
-        ``mean_output`` of the last layer over time, or its ``last_state``.
+        ``mean_output`` or ``mean_state`` of the last layer over time, or its ``last_state``.
 
     Raises
     ------

@@ -4,13 +4,15 @@ States and lines in units of V_FS / 2 against V_cm, k the gate code, z_n = k / 2
 
     a_h = g_h mean_h + (g_bh b_h + o_h) + m_h prev_h,    mean_h = sum_i (1 + c_i) s_i x_i / sum_i (1 + c_i)
     a_z = g_z mean_z + (g_bz b_z + o_z) + m_z prev_z
-    s   = slope' a_z + zero' + 1/2 + noise,    k by successive approximation against c + INL[c], c = 1 .. K
+    s   = slope' a_z + zero' + 1/2 + noise
+    k   by successive approximation: bit b from the top stays if s >= T[c] of the trial code c,
+        T[c] = sum over bits of c of 2^b (1 + w_b) + INL[c]
     h   <- V_leak + (h - V_leak) r                                            droop over a step
-    h   <- h + z (a_h - h) + i_0 + z_n (i_1 + i_2 h) + sqrt(z (2 - z)) sigma_h n,    z = kappa P[k]
+    h   <- h + z (a_h - h) + i_0 + z_n (i_1 + i_2 h) + sqrt(z (2 - z)) sigma_h n,    z = kappa sum_b P_b
     y   = [h + noise > theta + V_os]
 
-P[k] is the share of the row capacitors in the swapped groups, kappa = 1 / (1 + rho_h) the gain of the gate. The
-noise term is what keeps Var h = sigma_h^2 = kT / (N C) for every z: V_h~ brings z^2 of it, redistribution
+P_b is the share of the row capacitors in the group that bit b of k swaps, kappa = 1 / (1 + rho_h) the gain of the
+gate. The noise term is what keeps Var h = sigma_h^2 = kT / (N C) for every z: V_h~ brings z^2 of it, redistribution
 2 z (1 - z). Topology and equations assumed; docs/mingru-twin.md derives them.
 """
 
@@ -36,7 +38,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "memory": ("memory_h", "memory_z"),
     "gate_slope": ("gate_slope",),
     "gate_offset": ("gate_offset",),
-    "gate_inl": ("gate_inl",),
+    "gate_inl": ("gate_weight", "gate_inl"),
     "swap_gain": ("swap_gain",),
     "swap_error": ("swap_share",),
     "injection": ("injection_base", "injection_swap", "injection_state"),
@@ -49,7 +51,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 NOISE = ("state_noise", "gate_noise", "comparator_noise")
 
 _ONE = ("gain_h", "gain_z", "bias_gain_h", "bias_gain_z", "gate_slope", "swap_gain", "retention")
-_MATRICES = ("capacitor_h", "capacitor_z", "gate_inl", "swap_share")
+_MATRICES = ("capacitor_h", "capacitor_z")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,10 +72,11 @@ class CoreEffects:
         Share of the line's previous voltage that remains, 0 when lines are reset.
     gate_slope, gate_offset
         Relative gain and offset (codes) of the converter.
-    gate_inl
-        Shift of the threshold below code c = 1 .. K, in codes, (columns, K).
+    gate_weight, gate_inl
+        Relative deviations w_b of the weights of the converter's bits, (columns, bits), see :func:`dac_weight`; shift
+        of the threshold of c = 1 .. K that the weights do not explain, in codes, (columns, K).
     swap_gain, swap_share
-        kappa; P[k], (columns, 2^bits), ``None``: k / 2^bits.
+        kappa; P_b, (columns, bits), ``None``: 2^b / 2^bits; see :func:`swap_share`.
     injection_base, injection_swap, injection_state
         i_0, i_1 (V_FS / 2) and i_2.
     leak_level, retention
@@ -104,6 +107,7 @@ class CoreEffects:
     memory_z: ArrayLike = 0.0
     gate_slope: ArrayLike = 1.0
     gate_offset: ArrayLike = 0.0
+    gate_weight: ArrayLike = 0.0
     gate_inl: ArrayLike = 0.0
     swap_gain: ArrayLike = 1.0
     swap_share: ArrayLike | None = None
@@ -120,10 +124,10 @@ class CoreEffects:
     def __post_init__(self) -> None:
         """Broadcast and check."""
         if self.swap_share is None:
-            object.__setattr__(self, "swap_share", np.arange(2**self.bits) / 2.0**self.bits)
+            object.__setattr__(self, "swap_share", 2.0 ** (np.arange(self.bits) - self.bits))
         shapes = dict.fromkeys(_MATRICES, (self.rows, self.columns))
         shapes["gate_inl"] = (self.columns, 2**self.bits - 1)
-        shapes["swap_share"] = (self.columns, 2**self.bits)
+        shapes |= dict.fromkeys(("gate_weight", "swap_share"), (self.columns, self.bits))
         for names in GROUPS.values():
             for name in names:
                 self._set(name, shapes.get(name, (self.columns,)))
@@ -178,7 +182,20 @@ class CoreEffects:
         return bool(self.array("memory_h").any() or self.array("memory_z").any())
 
     def matrix(self, layer: MinGruLayer, which: str) -> FloatArray:
-        """Weights in V_FS / 2 per unit input, (rows, columns), with capacitors and gain; ``which``: h or z."""
+        """Weights in V_FS / 2 per unit input, (rows, columns), with capacitors and gain; ``which``: h or z.
+
+        Multiples of :meth:`grid`: sums over binary inputs are exact, in any order. The rounding is below 1e-9 of
+        V_FS / 2 for gains up to 1.
+        """
+        grid = self.grid(layer)
+        return np.asarray(grid * np.round(self._weights(layer, which) / grid))
+
+    def grid(self, layer: MinGruLayer) -> float:
+        """Step of the weights: the power of two at which the largest sum of a column fits into 31 bits."""
+        largest = max(float(np.abs(self._weights(layer, w)).sum(axis=0).max()) for w in "hz")
+        return float(2.0 ** (np.floor(np.log2(max(largest, 1e-300))) - 29))
+
+    def _weights(self, layer: MinGruLayer, which: str) -> FloatArray:
         levels = layer.levels_h if which == "h" else layer.levels_z
         capacitor = 1.0 + self.array(f"capacitor_{which}")
         return np.asarray(levels / 3.0 * capacitor * (self.array(f"gain_{which}") / capacitor.sum(axis=0)))
@@ -191,13 +208,23 @@ class CoreEffects:
         """Part of a_z that no input moves."""
         return self.array("bias_gain_z") * layer.b_z + self.array("offset_z")
 
+    @cached_property
+    def thresholds(self) -> FloatArray:
+        """Weights 2^b (1 + w_b) of the converter's bits in codes, (columns, bits)."""
+        return np.asarray(2.0 ** np.arange(self.bits) * (1.0 + self.array("gate_weight")))
+
+    @cached_property
+    def shares(self) -> FloatArray:
+        """kappa P_b, (columns, bits)."""
+        return np.asarray(self.array("swap_gain")[:, None] * self.array("swap_share"))
+
     def gate(self, layer: MinGruLayer) -> tuple[FloatArray, FloatArray]:
         """slope' and zero' + 1/2, which take a_z to the scale whose integer part is the gate code."""
         return layer.gate_gain * self.array("gate_slope"), layer.gate_zero + self.array("gate_offset")
 
 
 def _range(name: str) -> tuple[float, float]:
-    if name in ("capacitor_h", "capacitor_z"):
+    if name in ("capacitor_h", "capacitor_z", "gate_weight"):
         return -0.99, 10.0
     if name == "retention":
         return 1e-12, 1.0
@@ -211,7 +238,7 @@ def _range(name: str) -> tuple[float, float]:
 
 
 def swap_share(capacitor: ArrayLike, bits: int) -> FloatArray:
-    """P[k]: share of the row capacitors that code k swaps, (columns, 2^bits), from deviations (rows, columns).
+    """P_b: share of the row capacitors that bit b swaps, (columns, bits), from deviations (rows, columns).
 
     Rows lie in groups of 1, 2, 4, .. units, bit 0 first; the last unit never moves. Deviations are the mean of a
     row's two capacitors: which of them holds the state depends on the history, an effect of second order.
@@ -219,21 +246,17 @@ def swap_share(capacitor: ArrayLike, bits: int) -> FloatArray:
     c = 1.0 + np.asarray(capacitor, dtype=np.float64)
     rows = c.shape[0]
     unit = np.arange(rows) // (rows >> bits) + 1
-    bit = np.floor(np.log2(unit)).astype(np.int64)
-    codes = np.arange(2**bits)
-    moved = (codes[:, None] >> bit[None, :]) & 1
-    return np.asarray((moved @ c / c.sum(axis=0)).T)
+    group = np.floor(np.log2(unit)).astype(np.int64)
+    return np.asarray(((group == np.arange(bits)[:, None]).astype(np.float64) @ c / c.sum(axis=0)).T)
 
 
-def dac_inl(deviation: ArrayLike) -> FloatArray:
-    """INL of a capacitive DAC in codes, (columns, K), from its capacitors' relative deviations (columns, bits + 1).
+def dac_weight(deviation: ArrayLike) -> FloatArray:
+    """Relative deviations w_b of a capacitive DAC's bit weights, (columns, bits), from those of its capacitors.
 
-    Bit b has 2^b units, the last deviation is that of the unit which terminates the array:
-    T[c] = 2^bits sum_b bit_b(c) 2^b (1 + d_b) / sum of all, INL = T[c] - c.
+    ``deviation`` (columns, bits + 1): bit b has 2^b units, the last is the unit that terminates the array;
+    1 + w_b = (1 + d_b) 2^bits / sum of all units.
     """
     d = np.asarray(deviation, dtype=np.float64)
     bits = d.shape[1] - 1
     units = np.append(2.0 ** np.arange(bits), 1.0) * (1.0 + d)
-    codes = np.arange(1, 2**bits)
-    on = (codes[:, None] >> np.arange(bits)[None, :]) & 1
-    return np.asarray(2.0**bits * (units[:, :bits] @ on.T) / units.sum(axis=1)[:, None] - codes)
+    return np.asarray((1.0 + d[:, :bits]) * 2.0**bits / units.sum(axis=1, keepdims=True) - 1.0)

@@ -79,11 +79,11 @@ class MinGruNetwork:
         """Write an NPZ file without pickle.
 
         Arrays: ``format`` ("mingru-network/1"), ``layers`` and ``bits`` (counts), ``summary`` (JSON text); optional
-        ``readout.feature`` ("mean_output" or "last_state"), ``readout.weight`` (columns, classes),
+        ``readout.feature`` ("mean_output", "mean_state" or "last_state"), ``readout.weight`` (columns, classes) and
         ``readout.bias`` (classes,). Of each layer k: ``layer{k}.weight_h`` and ``.weight_z`` (uint8 codes 0..3,
-        (rows, columns)), ``.bias_h``, ``.bias_z`` (int8 codes, (columns,)), ``.threshold`` (in steps of
-        ``bias_step``, (columns,)), ``.bias_step`` (V_FS / 2), ``.slope``, ``.offset`` (numbers); optional
-        ``.bits`` and ``.analog``: without them the common bits, and an analog first layer.
+        (rows, columns)), ``.bias_h`` and ``.bias_z`` (int8 codes, (columns,)), ``.threshold`` (in steps of
+        ``bias_step``, (columns,)), ``.bias_step`` (V_FS / 2), ``.slope``, ``.offset`` (numbers); optional ``.bits``
+        and ``.analog``: without them the common bits, and an analog first layer.
         """
         archive.write(path, self.layers, self.readout, self.summary)
 
@@ -140,6 +140,7 @@ class MinGruNetwork:
             found.states,
             found.ones,
             found.gates,
+            found.summed / x.shape[1],
             self._energy(chip, x.shape[1], active, found.gates),
             self._scores(found, x.shape[1]),
             found.trace,
@@ -189,6 +190,10 @@ class MinGruNetwork:
     def _scores(self, found: stepping.Found, steps: int) -> FloatArray | None:
         if self.readout is None:
             return None
-        last = self.readout.feature == "last_state"
-        feature = found.states[-1] if last else found.ones[-1] / steps
+        features = {
+            "mean_output": found.ones[-1] / steps,
+            "mean_state": found.summed / steps,
+            "last_state": found.states[-1],
+        }
+        feature = features[self.readout.feature]
         return np.asarray(feature @ self.readout.weight + self.readout.bias)

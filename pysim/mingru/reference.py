@@ -85,8 +85,8 @@ def effective(
         scale = gain * state.line_z + zero
         if noise is not None:
             scale += core.array("gate_noise") * noise[:, t, 1]
-        codes[:, t] = converted(scale, core.array("gate_inl"), layer.bits)
-        state.h = _swapped(core, layer.bits, codes[:, t], state, None if noise is None else noise[:, t, 0])
+        codes[:, t], z = converted(scale, core)
+        state.h = _swapped(core, codes[:, t], z, state, None if noise is None else noise[:, t, 0])
         states[:, t] = state.h
         seen = state.h if noise is None else state.h + core.array("comparator_noise") * noise[:, t, 2]
         outputs[:, t] = seen > level
@@ -97,26 +97,29 @@ def _means(matrix: FloatArray, x: Input) -> FloatArray:
     return np.asarray(x[..., None] * matrix.sum(axis=0) if x.ndim == 2 else x @ matrix)
 
 
-def converted(scale: FloatArray, inl: FloatArray, bits: int) -> NDArray[np.uint8]:
-    """Codes of a successive approximation: bit by bit from the top, a bit stays if ``scale`` >= c + INL[c]."""
-    column = np.arange(inl.shape[0])
+def converted(scale: FloatArray, core: CoreEffects) -> tuple[NDArray[np.uint8], FloatArray]:
+    """Codes of the successive approximation of ``scale``, and z of what they swap."""
+    column = np.arange(core.columns)
+    inl = np.concatenate([np.zeros((core.columns, 1)), core.array("gate_inl")], axis=1)
     code = np.zeros(scale.shape, dtype=np.int64)
-    for bit in reversed(range(bits)):
-        trial = code + (1 << bit)
-        code = np.where(scale >= trial + inl[column, trial - 1], trial, code)
-    return code.astype(np.uint8)
+    level, z = np.zeros(scale.shape), np.zeros(scale.shape)
+    for bit in reversed(range(core.bits)):
+        trial, above = code + (1 << bit), level + core.thresholds[:, bit]
+        stays = scale >= above + inl[column, trial]
+        code, level = np.where(stays, trial, code), np.where(stays, above, level)
+        z = np.where(stays, z + core.shares[:, bit], z)
+    return code.astype(np.uint8), z
 
 
 def _swapped(
-    core: CoreEffects, bits: int, codes: NDArray[np.uint8], state: LayerState, noise: FloatArray | None
+    core: CoreEffects, codes: NDArray[np.uint8], z: FloatArray, state: LayerState, noise: FloatArray | None
 ) -> FloatArray:
     """State after droop, swap and share."""
-    k = codes.astype(np.int64)
     leak = core.array("leak_level")
     held = leak + (state.h - leak) * core.array("retention")
-    z = core.array("swap_gain") * core.array("swap_share")[np.arange(core.columns), k]
     injected = core.array("injection_swap") + core.array("injection_state") * held
-    h = held + z * (state.line_h - held) + (core.array("injection_base") + (k * 2.0**-bits) * injected)
+    rest = core.array("injection_base") + (codes * 2.0**-core.bits) * injected
+    h = held + z * (state.line_h - held) + rest
     if noise is not None:
         h += np.sqrt(z * (2.0 - z)) * core.array("state_noise") * noise
     return np.asarray(h)

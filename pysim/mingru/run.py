@@ -36,6 +36,8 @@ class MinGruRun:
         Steps in which an output was 1, per layer, (samples, columns).
     gates
         Sum of the gate codes over steps and columns, per layer, (samples,).
+    mean_state
+        Mean of the last layer's states over time, in V_FS / 2, (samples, columns).
     energy
         Energy of each sample in J, (samples,).
     scores
@@ -50,6 +52,7 @@ class MinGruRun:
     states: tuple[FloatArray, ...]
     ones: tuple[IntArray, ...]
     gates: tuple[IntArray, ...]
+    mean_state: FloatArray
     energy: FloatArray
     scores: FloatArray | None
     trace: tuple[LayerTrace, ...] | None

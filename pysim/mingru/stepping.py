@@ -25,12 +25,15 @@ STEPS = 16
 
 @dataclass(frozen=True)
 class Found:
-    """What both backends return; fields as in :class:`~pysim.mingru.run.MinGruRun`."""
+    """What both backends return; fields as in :class:`~pysim.mingru.run.MinGruRun`, ``summed`` states of the last
+    layer.
+    """
 
     words: NDArray[np.uint64]
     states: tuple[FloatArray, ...]
     ones: tuple[IntArray, ...]
     gates: tuple[IntArray, ...]
+    summed: FloatArray
     trace: tuple[LayerTrace, ...] | None
 
 
@@ -47,6 +50,7 @@ def run_layers(
     ones = [np.zeros((samples, layer.columns), dtype=np.int64) for layer in layers]
     gates = [np.zeros(samples, dtype=np.int64) for _ in layers]
     words = np.empty((samples, steps, -(-layers[-1].columns // 64)), dtype=np.uint64)
+    summed = np.zeros((samples, layers[-1].columns))
     kept: list[list[Chunk]] = [[] for _ in layers]
     for start in range(0, steps, STEPS):
         y: Input = x[:, start : start + STEPS]
@@ -58,13 +62,15 @@ def run_layers(
                 numbers = None if noise is None else noise.take(y.shape[1])
                 chunk = reference.effective(layer, chip.cores[k], y, states[k], numbers)
             ones[k] += chunk.outputs.sum(axis=1)
+            if k == len(layers) - 1:
+                summed += chunk.states.sum(axis=1)
             gates[k] += chunk.codes.sum(axis=(1, 2), dtype=np.int64)
             y = chunk.outputs.view(np.uint8)
             if record:
                 kept[k].append(chunk)
         words[:, start : start + STEPS] = pack(y.view(np.uint8))
     trace = tuple(_joined(chunks) for chunks in kept) if record else None
-    return Found(words, tuple(s.h for s in states), tuple(ones), tuple(gates), trace)
+    return Found(words, tuple(s.h for s in states), tuple(ones), tuple(gates), summed, trace)
 
 
 def _joined(chunks: list[Chunk]) -> LayerTrace:

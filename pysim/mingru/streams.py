@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,11 @@ FloatArray = NDArray[np.float64]
 
 #: Independent numbers per column and step: state, gate, comparator.
 KINDS = 3
+
+
+def digest(*parts: Any) -> str:
+    """Short digest of JSON values: equal digests, equal values."""
+    return hashlib.sha256(json.dumps(parts, allow_nan=False).encode()).hexdigest()[:16]
 
 
 def stream(seed: int, *names: str | int) -> np.random.Generator:
