@@ -10,7 +10,7 @@ from circuits.cosim.block import Block, BlockError, Drives, Signal
 from circuits.cosim.result import CoSimulation, EarlyEnd, Event
 from circuits.deck import Deck
 from circuits.ngspice.errors import Distorted
-from circuits.ngspice.stepping import Read, SteppingSimulator
+from circuits.ngspice.stepping import Read, SteppingSimulator, transient_end
 
 #: Events closer than this (s) are one instant.
 SAME_INSTANT = 1e-15
@@ -45,7 +45,7 @@ def cosimulate(simulator: SteppingSimulator, deck: Deck, blocks: Sequence[Block]
     """
     _check_sources(deck, blocks)
     declared = _declared(blocks)
-    agenda = _agenda(blocks, _end(deck))
+    agenda = _agenda(blocks, transient_end(deck))
     nodes = dict.fromkeys(node for block in blocks for node in block.nodes)
     saved = tuple(dict.fromkeys((*deck.save, *nodes)))
     lockstep = _LockStep(blocks, agenda, declared)
@@ -144,14 +144,6 @@ def _declared(blocks: Sequence[Block]) -> dict[str, Signal]:
                 raise BlockError(f"signal {name!r} has two owners; the second is block {block.name!r}")
             declared[name] = signal
     return declared
-
-
-def _end(deck: Deck) -> float:
-    """End of the transient in seconds."""
-    words = deck.analyses[0].split() if len(deck.analyses) == 1 else [""]
-    if words[0].lower() != "tran" or len(words) < 3:
-        raise BlockError(f"analyses {deck.analyses}; a co-simulation needs exactly one 'tran step stop ...'")
-    return float(words[2])
 
 
 def _agenda(blocks: Sequence[Block], end: float) -> dict[float, list[Block]]:

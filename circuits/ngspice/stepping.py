@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +13,21 @@ from typing import Protocol, runtime_checkable
 
 from circuits.deck import Deck, SimulationResult, Simulator, Waveforms
 from circuits.ngspice.errors import NetlistSyntax, SimulationError
+
+_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(meg|[tgkmunpfa])?s?", re.IGNORECASE)
+_SUFFIXES = {
+    "": 1.0,
+    "t": 1e12,
+    "g": 1e9,
+    "meg": 1e6,
+    "k": 1e3,
+    "m": 1e-3,
+    "u": 1e-6,
+    "n": 1e-9,
+    "p": 1e-12,
+    "f": 1e-15,
+    "a": 1e-18,
+}
 
 #: Last value of a saved vector (volt for a node) while the run is halted.
 Read = Callable[[str], float]
@@ -53,14 +69,33 @@ def stepping(simulator: Simulator) -> SteppingSimulator:
 
 def check_stops(deck: Deck, stops: Sequence[float]) -> None:
     """Raise :class:`NetlistSyntax` unless ``deck`` is one transient and ``stops`` ascend inside it."""
-    words = deck.analyses[0].split() if len(deck.analyses) == 1 else [""]
-    if words[0].lower() != "tran" or len(words) < 3:
-        raise NetlistSyntax(f"analyses {deck.analyses}; a run with halts needs exactly one 'tran'")
-    end, before = float(words[2]), 0.0
+    end, before = transient_end(deck), 0.0
     for stop in stops:
         if not math.isfinite(stop) or not before < stop < end:
             raise NetlistSyntax(f"stop at {stop!r} s; accepted: ascending times between 0 and {end:g} s")
         before = stop
+
+
+def transient_end(deck: Deck) -> float:
+    """End of the deck's one transient in seconds, from a number with or without SPICE's suffix.
+
+    Raises
+    ------
+    NetlistSyntax
+        Another analysis or more than one, or an end that is no positive number.
+    """
+    words = deck.analyses[0].split() if len(deck.analyses) == 1 else [""]
+    if words[0].lower() != "tran" or len(words) < 3:
+        raise NetlistSyntax(
+            f"analyses {deck.analyses}; a run with halts needs exactly one 'tran step stop ...'"
+        )
+    match = _NUMBER.fullmatch(words[2])
+    end = float(match[1]) * _SUFFIXES[(match[2] or "").lower()] if match else 0.0
+    if not 0.0 < end < math.inf:
+        raise NetlistSyntax(
+            f"{deck.analyses[0]!r} ends at {words[2]!r}; accepted: a positive time such as 400n"
+        )
+    return end
 
 
 @contextlib.contextmanager

@@ -15,9 +15,9 @@ from circuits.cosim import Block, BlockError, CoSimulation, Drives, Signal, cosi
 from circuits.cosim.plot import plot_cosimulation, save_plot
 from circuits.cosim.vcd import write_vcd
 from circuits.deck import Deck, Simulator
-from circuits.ngspice.errors import SimulationError
+from circuits.ngspice.errors import NetlistSyntax, SimulationError
 from circuits.ngspice.pool import Pool
-from circuits.ngspice.stepping import stepping
+from circuits.ngspice.stepping import stepping, transient_end
 
 TAU = 1e-9
 
@@ -166,6 +166,19 @@ def test_a_run_that_stops_converging_keeps_what_it_has(pool: Pool) -> None:
 def test_what_a_block_must_not_do_is_one_clear_error(pool: Pool, block: Block, message: str) -> None:
     with pytest.raises(SimulationError, match=message):
         run(pool, rc_deck(), block)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("400n", 4e-7), ("2e-8", 2e-8), ("1.5us", 1.5e-6), ("3MEG", 3e6), (".1m", 1e-4)]
+)
+def test_the_end_of_a_run_is_read_as_spice_writes_it(text: str, seconds: float) -> None:
+    assert transient_end(Deck("end", (), (f"tran 1n {text}",), ())) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("analysis", ["op", "tran 1n", "tran 1n soon", "tran 1n -1u", "tran 1n 0"])
+def test_a_run_without_an_end_is_refused(analysis: str) -> None:
+    with pytest.raises(NetlistSyntax, match="tran"):
+        transient_end(Deck("end", (), (analysis,), ()))
 
 
 def test_two_owners_of_a_source_or_signal_are_refused() -> None:
