@@ -74,7 +74,7 @@ def calibrate(
         ],
         "adapting": [
             _adapting_request(p, process)
-            for p in corners_and_fill(_adapting_box(), points["adapting"], SEEDS["adapting"])
+            for p in corners_and_fill(adapting_box(), points["adapting"], SEEDS["adapting"])
         ],
         "adaptation": [
             adaptation.calibration_request(p, process)
@@ -115,7 +115,7 @@ def parameters(fits: Mapping[str, FitResult], block: str) -> dict[str, float]:
     return {**{n: p.value for n, p in fits["pulse"].parameters.items()}, **own} if block == "synapse" else own
 
 
-def _adapting_box() -> Box:
+def adapting_box() -> Box:
     """Biases of neuron and adaptation together; those of the adaptation under the circuit's names."""
     own = {circuit: adaptation.BOX[name] for name, circuit in adaptation.CIRCUIT_NAMES.items()}
     return {**neuron.BOX, **own, "overdrive": neuron.ADAPTING_OVERDRIVE}

@@ -13,7 +13,7 @@ from circuits.ngspice.pool import Pool
 from circuits.process import get_process
 from circuits.provenance import package_provenance
 from spicetwin.calibrate import adaptation, neuron, synapse
-from spicetwin.calibrate.dpi import POINTS, SEEDS
+from spicetwin.calibrate.dpi import POINTS, SEEDS, adapting_box
 
 
 def now() -> str:
@@ -31,7 +31,12 @@ def provenance(pool: Pool, process: str, *, quick: bool) -> Provenance:
         for c in circuits
     }
     values = json.dumps([c.values() for c in circuits], sort_keys=True)
-    boxes = {"synapse": synapse.BOX, "neuron": neuron.BOX, "adaptation": adaptation.BOX}
+    boxes = {
+        "synapse": synapse.BOX,
+        "neuron": {**neuron.BOX, "overdrive": neuron.OVERDRIVE},
+        "adapting": adapting_box(),
+        "adaptation": adaptation.BOX,
+    }
     plan = {
         block: {
             "points": POINTS[block][1 if quick else 0],
