@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from circuits.cosim.result import CoSimulation, EarlyEnd
 from circuits.cosim.run import cosimulate
-from circuits.deck import FloatArray, Simulator
+from circuits.deck import FloatArray, Simulator, Waveforms
 from circuits.families.mingru_blocks import (
     OutputLatch,
     Probe,
@@ -23,7 +23,7 @@ from circuits.families.mingru_blocks import (
 )
 from circuits.families.mingru_column import LEVELS, MingruColumn
 from circuits.families.mingru_deck import column_deck, supply_voltage
-from circuits.ngspice.pool import Outcome, Pool
+from circuits.ngspice.pool import Pool
 from circuits.ngspice.stepping import SteppingSimulator, stepping
 from circuits.process import Process, draw_mismatch, get_process
 from circuits.testbench import Conditions
@@ -125,7 +125,7 @@ def run_column_records(simulator: Simulator, job: ColumnJob) -> ColumnRun:
     """:func:`run_column` without waveforms and event log, which would travel between processes for nothing."""
     run = run_column(stepping(simulator), job)
     kept = CoSimulation(
-        type(run.cosimulation.waves)("tran", {"time": run.cosimulation.waves["time"][-1:]}),
+        Waveforms("tran", {"time": run.cosimulation.waves["time"][-1:]}),
         (),
         {},
         run.cosimulation.ended,
@@ -202,7 +202,8 @@ def run_core(
     Returns
     -------
     CoreRun
-        Columns that failed or were interrupted hold what they reached.
+        A column whose run stops converging holds what it reached. After Ctrl-C, and where a worker died or
+        passed the pool's time limit, finished columns are kept and the others are empty, with the reason.
 
     Raises
     ------
@@ -211,7 +212,7 @@ def run_core(
     ParameterError
         Number of rows or a parameter that is not accepted.
     SimulationError
-        A column failed before its first point.
+        Every column failed.
     """
     jobs = core_jobs(
         parameters, weights, biases, inputs, level,
@@ -219,9 +220,37 @@ def run_core(
         mismatch_seed=mismatch_seed,
     )  # fmt: skip
     if pool is not None:
-        return _gather(pool.map(run_column_records, jobs))
+        return _run_jobs(pool, jobs)
     with Pool(timeout=3600.0) as own:
-        return _gather(own.map(run_column_records, jobs))
+        return _run_jobs(own, jobs)
+
+
+def _run_jobs(pool: Pool, jobs: Sequence[ColumnJob]) -> CoreRun:
+    """Columns side by side; one that failed or was not finished at Ctrl-C holds nothing but the reason."""
+    runs: dict[int, ColumnRun] = {}
+    reasons: dict[int, str] = {}
+    try:
+        for outcome in pool.imap(run_column_records, jobs):
+            if outcome.value is not None:
+                runs[outcome.index] = outcome.value
+            elif outcome.error is not None:
+                reasons[outcome.index] = str(outcome.error)
+                failure = outcome.error
+    except KeyboardInterrupt:
+        reasons |= {n: "interrupted" for n in range(len(jobs)) if n not in runs and n not in reasons}
+    if len(reasons) == len(jobs) and "interrupted" not in reasons.values():
+        raise failure
+    empty = {n: _unreached(len(jobs[n].inputs), reason) for n, reason in reasons.items()}
+    return _side_by_side([runs.get(n) or empty[n] for n in range(len(jobs))])
+
+
+def _unreached(steps: int, reason: str) -> ColumnRun:
+    """A column without steps."""
+    nothing = np.full(steps, np.nan)
+    none = np.full(steps, -1, dtype=np.int64)
+    ended = EarlyEnd(reason, 0.0, None, None)
+    waves = Waveforms("tran", {"time": np.zeros(1)})
+    return ColumnRun(nothing, nothing, nothing, none, none, CoSimulation(waves, (), {}, ended, 0.0))
 
 
 def core_jobs(
@@ -272,14 +301,8 @@ def core_jobs(
     return jobs
 
 
-def _gather(outcomes: Sequence[Outcome[ColumnJob, ColumnRun]]) -> CoreRun:
-    """Columns side by side."""
-    runs = []
-    for outcome in outcomes:
-        if outcome.value is None:
-            assert outcome.error is not None
-            raise outcome.error
-        runs.append(outcome.value)
+def _side_by_side(runs: Sequence[ColumnRun]) -> CoreRun:
+    """Arrays of shape (steps, columns)."""
     stacked: dict[str, Any] = {
         name: np.stack([getattr(run, name) for run in runs], axis=1)
         for name in ("v_ht", "v_z", "v_h", "k", "y")

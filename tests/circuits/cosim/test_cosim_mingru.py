@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
 from circuits.circuit import ParameterError
-from circuits.deck import Simulator
+from circuits.cosim import CoSimulation
+from circuits.deck import Simulator, Waveforms
 from circuits.families.mingru_column import IdealMingruColumn, MingruColumn
 from circuits.families.mingru_run import ColumnJob, ColumnRun, CoreError, core_jobs, run_column, run_core
-from circuits.ngspice.pool import Pool
+from circuits.ngspice.errors import SimulationError
+from circuits.ngspice.pool import Outcome, Pool
 from circuits.ngspice.stepping import stepping
 from circuits.process import draw_mismatch, get_process
 from circuits.testbench import Conditions
@@ -117,6 +121,65 @@ def test_columns_of_a_core_run_apart_and_side_by_side(pool: Pool) -> None:
     jobs = core_jobs(UNTIED, weights, ([0, 0, 0], 0), inputs, "ideal")
     expected = ideal_column(jobs[1])
     np.testing.assert_array_equal(core.k[:, 1], expected["k"])
+
+
+def test_the_state_starts_where_it_is_told(pool: Pool) -> None:
+    weights = np.full((4, 1), 3), np.full((4, 1), 0)  # the gate stays shut: every row of z pulls down
+    core = run_core({}, weights, (0, -8), np.ones((2, 4)), "ideal", h_initial=0.123, pool=pool)
+    assert core.k.max() == 0
+    np.testing.assert_allclose(core.v_h, 0.123, rtol=0, atol=1e-6)
+
+
+def test_a_column_that_fails_leaves_the_others_and_its_reason() -> None:
+    weights = np.zeros((4, 2), dtype=int), np.zeros((4, 2), dtype=int)
+    broken = "no such column"
+
+    class TwoColumns:
+        """A pool whose second column dies."""
+
+        def imap(self, fn: object, jobs: list[ColumnJob]) -> Iterator[Outcome[ColumnJob, ColumnRun]]:
+            steps = np.zeros(1), np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64)
+            result = CoSimulation(Waveforms("tran", {"time": np.zeros(1)}), (), {}, None, 0.5)
+            yield Outcome(0, jobs[0], ColumnRun(*steps, steps[3], result), None, False, 1.0, 0.5)
+            yield Outcome(1, jobs[1], None, SimulationError(broken), False, 1.0, 0.0)
+
+    core = run_core({}, weights, (0, 0), np.zeros((1, 4)), pool=TwoColumns())  # type: ignore[arg-type]
+    assert core.ended[0] is None
+    assert broken in str(core.ended[1])
+    assert core.k.tolist() == [[0, -1]]
+    assert np.isnan(core.v_h[0, 1])
+
+
+def test_ctrl_c_keeps_the_columns_that_are_finished() -> None:
+    weights = np.zeros((4, 2), dtype=int), np.zeros((4, 2), dtype=int)
+
+    class Interrupted:
+        """A pool that is interrupted after its first column."""
+
+        def imap(self, fn: object, jobs: list[ColumnJob]) -> Iterator[Outcome[ColumnJob, ColumnRun]]:
+            steps = np.zeros(1), np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64)
+            result = CoSimulation(Waveforms("tran", {"time": np.zeros(1)}), (), {}, None, 0.5)
+            yield Outcome(1, jobs[1], ColumnRun(*steps, steps[3], result), None, False, 1.0, 0.5)
+            raise KeyboardInterrupt
+
+    core = run_core({}, weights, (0, 0), np.zeros((1, 4)), pool=Interrupted())  # type: ignore[arg-type]
+    assert core.k.tolist() == [[-1, 0]]
+    assert "interrupted" in str(core.ended[0])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_an_ideal_64_by_64_core_is_the_mathematical_mingru_for_50_steps(pool: Pool) -> None:
+    rng = np.random.default_rng(64)
+    weights = rng.integers(0, 4, (64, 64)), rng.integers(0, 4, (64, 64))
+    biases = rng.integers(-32, 32, 64), rng.integers(-32, 32, 64)
+    inputs = rng.integers(0, 2, (50, 64))
+    core = run_core(UNTIED, weights, biases, inputs, "ideal", theta=1.7e-3)
+    for column, job in enumerate(core_jobs(UNTIED, weights, biases, inputs, "ideal", theta=1.7e-3)):
+        expected = ideal_column(job)
+        np.testing.assert_array_equal(core.k[:, column], expected["k"])
+        np.testing.assert_array_equal(core.y[:, column], expected["y"])
+        np.testing.assert_allclose(core.v_h[:, column], expected["v_h"], rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(
