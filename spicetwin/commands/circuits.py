@@ -62,12 +62,14 @@ def _describe(name: str) -> dict[str, Any]:
     benches = testbenches()
     if name in benches and name not in circuits():
         bench = benches[name]
+        dut = bench().dut  # type: ignore[call-arg]  # every field has a default
+        generated = _parameters(type(dut)) if dut.name not in circuits() else []
         return {
             "name": name,
             "kind": "testbench",
             "family": bench.family,
             "summary": bench.description,
-            "parameters": _parameters(bench),
+            "parameters": [*_parameters(bench), *generated],
             "observables": [dataclasses.asdict(observable) for observable in bench.observables],
         }
     circuit = find_circuit(name)

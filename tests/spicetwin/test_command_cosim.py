@@ -117,3 +117,12 @@ def test_a_wrong_scenario_is_one_clear_line(
     assert message in shown.err
     assert shown.err.count("\n") == 1
     assert not shown.out
+
+
+def test_a_generated_circuit_is_described_with_the_testbench_that_uses_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["circuits", "mingru_swap", "--json"]) == 0
+    names = [parameter["name"] for parameter in json.loads(capsys.readouterr().out)["parameters"]]
+    assert names[0] == "codes"
+    assert {"rows", "c_unit", "v_gate"} <= set(names)
