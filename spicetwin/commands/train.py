@@ -28,6 +28,12 @@ def train_command(
     begin: Annotated[
         Path | None, typer.Option(help="Checkpoint whose weights to begin with (fine-tuning).")
     ] = None,
+    table: Annotated[
+        str | None,
+        typer.Option(
+            help="Inject the spread of this table ('assumed', a name, a file), instead of [nonideal]."
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs, instead of the file's.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed, instead of the file's.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of the matrix products and scans.")] = 2,
@@ -40,10 +46,12 @@ def train_command(
                 f"training needs {package}, which the extra brings: pip install 'spicetwin[train]'"
             )
     from spicetwin.train.export import write_network
-    from spicetwin.train.run import load_task, prepare, summary, use_threads, with_data
+    from spicetwin.train.run import load_task, prepare, summary, use_threads, with_data, with_table
     from spicetwin.train.settings import Settings
 
     settings = with_data(Settings.read(description), data, epochs, seed)
+    if table is not None:
+        settings = with_table(settings, table)
     use_threads(threads)
     trainer = prepare(settings, load_task(settings), begin)
     checkpoint = output / "checkpoint.pt"

@@ -5,15 +5,16 @@ A layer is one matrix product over (samples x steps), done by the caller, and th
     a_t = h_gain u_h,t + h_bias               candidate
     s_t = z_gain u_z,t + z_bias               gate in LSB of the converter
     k_t = clip(s_t, 0, K), rounded where the gate is quantised
-    h_t = h_{t-1} + z_t (a_t - h_{t-1}) + noise_t,   z_t = k_t z_unit,   h_0 = start
+    h_t = h_{t-1} + z_t (a_t - h_{t-1}) + sqrt(z_t (2 - z_t)) noise_t,   z_t = k_t z_unit,   h_0 = start
     y_t = output(h_t)
 
 Backward runs in reverse time and recomputes a, s and z from u, so that only u and h are kept. Rounding passes
 gradients unchanged (straight through); outside [0, K] the gate passes ``LEAK`` of them, and only where they
 move the gate back, so that a closed gate can open again.
 
-Sequences come as float32, float64, or bfloat16 seen as uint16: sums of a binary row with weights in {-3, -1, 1, 3}
-stay below 256 and are exact in the 8 bits of bfloat16.
+The factor of the noise keeps the variance of the state at that of the noise for every gate, as charge sharing does
+(kT / N C). Sequences come as float32, float64, or bfloat16 seen as uint16: sums of a row of 64 bits with weights in
+{-3, -1, 1, 3} stay below 256 and are exact in the 8 bits of bfloat16.
 """
 
 from __future__ import annotations
@@ -110,28 +111,32 @@ def scan_forward(
     ``where[n, t]`` on; without ``where`` (size 0) there is none.
     """
     samples, steps, width = state.shape
-    zero, one, half = column.dtype.type(0), column.dtype.type(1), column.dtype.type(0.5)
-    top, steep = column.dtype.type(levels), column.dtype.type(steepness)
+    number = column.dtype.type
+    zero, one, half, two = number(0), number(1), number(0.5), number(2)
+    top, steep = number(levels), number(steepness)
     like = out.dtype.type(0)
     for n in prange(samples):
         h = column[4].copy()
+        z = np.empty(width, column.dtype)
         for t in range(steps):
             if rounded:
                 for j in range(width):
                     a = column[0, j] * widen(drive[n, t, j]) + column[1, j]
                     s = column[2, j] * widen(drive[n, t, width + j]) + column[3, j]
                     k = min(max(np.floor(s + half), zero), top)
-                    h[j] += k * column[5, j] * (a - h[j])
+                    z[j] = k * column[5, j]
+                    h[j] += z[j] * (a - h[j])
             else:
                 for j in range(width):
                     a = column[0, j] * widen(drive[n, t, j]) + column[1, j]
                     s = column[2, j] * widen(drive[n, t, width + j]) + column[3, j]
                     k = min(max(s, zero), top)
-                    h[j] += k * column[5, j] * (a - h[j])
+                    z[j] = k * column[5, j]
+                    h[j] += z[j] * (a - h[j])
             if where.size:
                 start = where[n, t]
                 for j in range(width):
-                    h[j] += noise[start + j]
+                    h[j] += np.sqrt(z[j] * (two - z[j])) * noise[start + j]
             for j in range(width):
                 state[n, t, j] = h[j]
             if output == BINARY:

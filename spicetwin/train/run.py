@@ -13,8 +13,9 @@ import torch
 from pysim.tasks import Task, digits, mnist
 from spicetwin.boundary import InputError
 from spicetwin.train.fit import Trainer, accuracy
-from spicetwin.train.mingru import MinGruStack
+from spicetwin.train.mingru import SLOPE, MinGruStack
 from spicetwin.train.settings import Settings
+from spicetwin.train.table import named_table, spread_of
 
 
 def load_task(settings: Settings) -> Task:
@@ -83,3 +84,8 @@ def with_data(settings: Settings, data: Path | None, epochs: int | None, seed: i
         schedule=schedule,
         seed=settings.seed if seed is None else seed,
     )
+
+
+def with_table(settings: Settings, name: str) -> Settings:
+    """``settings`` with the spread of a calibration table, for columns of the first layer's rows."""
+    return replace(settings, spread=spread_of(named_table(name), settings.network.rows, SLOPE))

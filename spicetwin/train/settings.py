@@ -126,7 +126,7 @@ class Spread:
     candidate_offset
         Offset of a column's candidate together with its comparator, in V_FS / 2.
     state_noise
-        Noise added to the state in every step, in V_FS / 2.
+        Thermal noise of a state, in V_FS / 2; the part that a step renews follows from its gate.
     gate_loss
         Relative loss of z by the parasitic capacitor of the state's line, the same on all columns.
     """

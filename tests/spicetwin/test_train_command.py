@@ -97,6 +97,23 @@ class TestWithTorch:
         with np.load(out / "weights.npz") as data:
             assert set(np.unique(data["layer0.weight_h"])) <= {0, 1, 2, 3}
 
+    def test_the_spread_of_a_table_is_injected(self, tmp_path: Path) -> None:
+        out = tmp_path / "out"
+        call = ["train", describe(tmp_path), "-o", str(out), "--epochs", "1", "--table", "assumed"]
+        assert main(call) == 0
+        drawn = json.loads((out / "summary.json").read_text())["settings"]["nonideal"]
+        # kT/C on 16 capacitors of 20 fF at 300.15 K over 0.4 V; swap gain 0.976.
+        assert drawn["state_noise"] == pytest.approx(np.sqrt(4.144e-21 / 320e-15) / 0.4, rel=1e-3)
+        assert drawn["gate_loss"] == pytest.approx(0.024)
+        assert drawn["capacitor"] == pytest.approx(2.2e-3)
+
+    def test_table_without_a_core_is_refused(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        call = ["train", describe(tmp_path), "-o", str(tmp_path / "out"), "--table", "dpi_generic130"]
+        assert main(call) == 2
+        assert "has no entry mingru.v_fs: no table of a minGRU core" in capsys.readouterr().err
+
     @pytest.mark.parametrize(
         ("text", "says"),
         [

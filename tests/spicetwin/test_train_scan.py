@@ -112,15 +112,17 @@ def test_bfloat16_carries_two_bit_rows_without_error() -> None:
     assert 0.05 < wide.mean() < 0.95
 
 
-def test_noise_of_the_pool_is_added_to_every_state() -> None:
-    scan = Scan(63.0, False, "linear", 1.0)
-    c = torch.tensor([[0.0], [0.0], [0.0], [0.0], [0.0], [1 / 64]], dtype=torch.float64)
-    pool, where = np.arange(10.0), np.array([[3, 7]])
-    out, last = GatedScan.apply(
-        torch.zeros((1, 2, 2), dtype=torch.float64), c, scan, pool, where, torch.float64
+def test_noise_gives_the_state_the_same_variance_at_every_gate() -> None:
+    gates = torch.tensor([1.0, 4.0, 16.0, 32.0, 63.0], dtype=torch.float64)
+    nothing = torch.zeros(5, dtype=torch.float64)
+    c = torch.stack([nothing, nothing, nothing, gates, nothing, torch.full_like(nothing, 1 / 64)])
+    rng = np.random.default_rng(9)
+    pool, where = 0.01 * rng.standard_normal(1 << 16), rng.integers(0, (1 << 16) - 5, (500, 700))
+    scan = Scan(63.0, True, "linear", 1.0)
+    out, _ = GatedScan.apply(
+        torch.zeros((500, 700, 10), dtype=torch.float64), c, scan, pool, where, torch.float64
     )
-    assert out[0, :, 0].tolist() == [3.0, 10.0]
-    assert last.item() == 10.0
+    np.testing.assert_allclose(out[:, 300:].std(dim=(0, 1)).numpy(), 0.01, rtol=0.03)
 
 
 def test_quantisers_keep_to_their_sets_and_pass_gradients_inside() -> None:
