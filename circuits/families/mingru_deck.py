@@ -18,7 +18,8 @@ IDEAL_OPTIONS: Mapping[str, str] = {
     **DEFAULT_OPTIONS, "method": "gear", "reltol": "1e-5", "chgtol": "1e-20", "gmin": "1e-18",
     "pivrel": "1e-6", "pivtol": "1e-18",
 }  # fmt: skip
-#: A sixth of the time of reltol 1e-5; of 4 rows the lines are within 0.25 mV of it, the state within 65 uV (LSB 12.5 mV).
+#: A sixth of the time of reltol 1e-5; with 4 rows the lines are within 0.25 mV of it and the state within 65 uV,
+#: where an LSB of 6 bits is 12.5 mV.
 TRANSISTOR_OPTIONS: Mapping[str, str] = {
     **DEFAULT_OPTIONS, "method": "gear", "reltol": "1e-3", "abstol": "1e-13", "chgtol": "1e-16",
     "pivrel": "1e-6", "pivtol": "1e-18",
