@@ -74,7 +74,7 @@ def read(path: Path | str) -> tuple[tuple[MinGruLayer, ...], Readout | None, dic
             arrays = {name: data[name] for name in data.files}
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, zipfile.BadZipFile, EOFError, AttributeError, KeyError) as error:
+    except (ValueError, zipfile.BadZipFile, EOFError, TypeError, KeyError) as error:
         raise ModelError(f"{path}: no NPZ file of a minGRU network: {error}") from error
     try:
         if _get(arrays, "format").item() != FORMAT:

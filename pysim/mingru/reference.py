@@ -1,4 +1,4 @@
-"""NumPy definition of a layer on a chunk of time: first the ideal core, then one with every effect."""
+"""NumPy definition of a layer on a chunk of time: the ideal core, and one with every effect."""
 
 from __future__ import annotations
 
@@ -32,39 +32,75 @@ class LayerState:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Codes, states after each step, and outputs, each (samples, steps, columns)."""
+    """What a layer did in some steps.
 
-    codes: NDArray[np.uint8]
-    states: FloatArray
-    outputs: BoolArray
-
-
-def ideal(layer: MinGruLayer, x: Input, state: LayerState) -> Chunk:
-    """The equations of :mod:`pysim.mingru.layer`; ``state`` is advanced.
-
-    ``x``: (samples, steps, rows), or (samples, steps) of an analog signal that drives all rows. Sums over
-    binary inputs are integers, hence exact.
+    Attributes
+    ----------
+    outputs
+        (samples, steps, columns).
+    gates, summed
+        Codes summed over steps and columns, (samples,); states summed over steps, (samples, columns).
+    codes, states
+        (samples, steps, columns); ``None`` where not kept.
     """
-    share = 1.0 / (3 * layer.rows)
-    a_h = _sums(layer.levels_h, x) * share + layer.b_h
-    scale = _sums(layer.levels_z, x) * (share * layer.gate_gain) + (
-        layer.gate_gain * layer.b_z + layer.gate_zero
-    )
-    codes = np.clip(np.floor(scale), 0.0, layer.top)
-    z = codes * 2.0**-layer.bits
-    states = np.empty_like(a_h)
-    h = state.h
-    for t in range(a_h.shape[1]):
-        h = h + z[:, t] * (a_h[:, t] - h)
-        states[:, t] = h
-    state.h = h
-    return Chunk(codes.astype(np.uint8), states, states > layer.theta)
+
+    outputs: BoolArray
+    gates: NDArray[np.int64]
+    summed: FloatArray
+    codes: NDArray[np.uint8] | None = None
+    states: FloatArray | None = None
 
 
-def _sums(levels: NDArray[np.int64], x: Input) -> FloatArray:
-    if x.ndim == 2:
-        return np.asarray(x[..., None] * levels.sum(axis=0).astype(np.float64))
-    return np.asarray(x @ levels.astype(np.float64))
+class IdealCore:
+    """The equations of :mod:`pysim.mingru.layer`, time first, in arrays that are used again for every chunk.
+
+    Sums over binary inputs are integers below 2^24, hence exact even in single precision.
+    """
+
+    def __init__(self, layer: MinGruLayer, samples: int, steps: int, keep: bool) -> None:
+        """Room for chunks of up to ``steps`` steps."""
+        self.layer, self.keep = layer, keep
+        kind = np.float64 if layer.analog else np.float32
+        self._levels = np.concatenate([layer.levels_h, layer.levels_z], axis=1).astype(kind)
+        shape = (steps, samples, layer.columns)
+        self._x = np.empty((steps, samples, layer.rows), dtype=kind)
+        self._sums = np.empty((steps, samples, 2 * layer.columns), dtype=kind)
+        self._a, self._z, self._states = np.empty(shape), np.empty(shape), np.empty(shape)
+        self._y = np.empty(shape, dtype=np.bool_)
+
+    def advance(self, x: Input, state: LayerState) -> Chunk:
+        """Steps of ``x``: (samples, steps, rows), or (samples, steps) of a signal that drives all rows."""
+        layer, steps = self.layer, x.shape[1]
+        self._sum(x)
+        sums, a, z = self._sums[:steps], self._a[:steps], self._z[:steps]
+        states, y = self._states[:steps], self._y[:steps]
+        share, gain = 1.0 / (3 * layer.rows), layer.gate_gain
+        np.multiply(sums[..., : layer.columns], share, out=a, dtype=np.float64)
+        a += layer.b_h
+        np.multiply(sums[..., layer.columns :], share * gain, out=z, dtype=np.float64)
+        z += gain * layer.b_z + layer.gate_zero
+        np.floor(z, out=z)
+        np.clip(z, 0.0, layer.top, out=z)
+        gates = (z @ np.ones(layer.columns)).sum(axis=0)
+        codes = z.astype(np.uint8) if self.keep else None
+        z *= 2.0**-layer.bits
+        h = state.h
+        for t in range(steps):
+            a[t] -= h
+            a[t] *= z[t]
+            h = np.add(h, a[t], out=states[t])
+        state.h = h.copy()
+        np.greater(states, layer.theta, out=y)
+        kept = (None, None) if codes is None else (codes.swapaxes(0, 1), states.swapaxes(0, 1).copy())
+        return Chunk(y.swapaxes(0, 1), gates.astype(np.int64), states.sum(axis=0), *kept)
+
+    def _sum(self, x: Input) -> None:
+        steps, sums = x.shape[1], self._sums[: x.shape[1]]
+        if x.ndim == 2:
+            np.multiply(x.T[..., None], self._levels.sum(axis=0), out=sums)
+        else:
+            np.copyto(self._x[:steps], x.swapaxes(0, 1), casting="unsafe")
+            np.matmul(self._x[:steps], self._levels, out=sums)
 
 
 def effective(
@@ -90,7 +126,8 @@ def effective(
         states[:, t] = state.h
         seen = state.h if noise is None else state.h + core.array("comparator_noise") * noise[:, t, 2]
         outputs[:, t] = seen > level
-    return Chunk(codes, states, outputs)
+    gates = codes.sum(axis=(1, 2), dtype=np.int64)
+    return Chunk(outputs, gates, states.sum(axis=1), codes, states)
 
 
 def _means(matrix: FloatArray, x: Input) -> FloatArray:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +23,10 @@ IntArray = NDArray[np.int64]
 Input = NDArray[np.uint8] | FloatArray
 
 #: Steps of a chunk: its arrays stay in the cache.
-STEPS = 16
+STEPS = 8
+#: Most samples of a piece: its matrix products stay below the size for which BLAS starts threads of its own, which
+#: would wait for each other.
+SAMPLES = 64
 
 
 @dataclass(frozen=True)
@@ -40,13 +46,26 @@ class Found:
 def run_layers(
     layers: Sequence[MinGruLayer], x: Input, chip: MinGruChip | None, record: bool, seed: int, first: int
 ) -> Found:
-    """Run checked inputs through the layers."""
+    """Run checked inputs through the layers, in pieces of some samples, as many at once as there are processors."""
+    parts = -(-len(x) // SAMPLES)
+    bounds = [round(n * len(x) / parts) for n in range(parts + 1)]
+
+    def part(low: int, high: int) -> Found:
+        return _run_part(layers, x[low:high], chip, record, seed, first + low)
+
+    if parts == 1:
+        return part(0, len(x))
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, parts)) as pool:
+        return _together(list(pool.map(part, bounds[:-1], bounds[1:])))
+
+
+def _run_part(
+    layers: Sequence[MinGruLayer], x: Input, chip: MinGruChip | None, record: bool, seed: int, first: int
+) -> Found:
     samples, steps = x.shape[:2]
+    last = len(layers) - 1
     states = [LayerState.start(samples, layer.columns) for layer in layers]
-    noises = [
-        Noise(seed, k, first, samples, layer.columns) if chip is not None and chip.cores[k].noisy else None
-        for k, layer in enumerate(layers)
-    ]
+    advance = [_advance(layer, k, chip, samples, record, seed, first) for k, layer in enumerate(layers)]
     ones = [np.zeros((samples, layer.columns), dtype=np.int64) for layer in layers]
     gates = [np.zeros(samples, dtype=np.int64) for _ in layers]
     words = np.empty((samples, steps, -(-layers[-1].columns // 64)), dtype=np.uint64)
@@ -54,28 +73,61 @@ def run_layers(
     kept: list[list[Chunk]] = [[] for _ in layers]
     for start in range(0, steps, STEPS):
         y: Input = x[:, start : start + STEPS]
-        for k, layer in enumerate(layers):
-            if chip is None:
-                chunk = reference.ideal(layer, y, states[k])
-            else:
-                noise = noises[k]
-                numbers = None if noise is None else noise.take(y.shape[1])
-                chunk = reference.effective(layer, chip.cores[k], y, states[k], numbers)
-            ones[k] += chunk.outputs.sum(axis=1)
-            if k == len(layers) - 1:
-                summed += chunk.states.sum(axis=1)
-            gates[k] += chunk.codes.sum(axis=(1, 2), dtype=np.int64)
+        for k in range(len(layers)):
+            chunk = advance[k](y, states[k])
             y = chunk.outputs.view(np.uint8)
+            # A chunk has fewer than 256 steps, so that octets can count them.
+            ones[k] += y.sum(axis=1, dtype=np.uint8)
+            gates[k] += chunk.gates
+            if k == last:
+                summed += chunk.summed
             if record:
-                kept[k].append(chunk)
-        words[:, start : start + STEPS] = pack(y.view(np.uint8))
+                kept[k].append(replace(chunk, outputs=chunk.outputs.copy()))
+        words[:, start : start + STEPS] = pack(y)
     trace = tuple(_joined(chunks) for chunks in kept) if record else None
     return Found(words, tuple(s.h for s in states), tuple(ones), tuple(gates), summed, trace)
 
 
+def _advance(
+    layer: MinGruLayer, k: int, chip: MinGruChip | None, samples: int, record: bool, seed: int, first: int
+) -> Callable[[Input, LayerState], Chunk]:
+    """The layer's step over a chunk."""
+    if chip is None:
+        return reference.IdealCore(layer, samples, STEPS, record).advance
+    core = chip.cores[k]
+    noise = Noise(seed, k, first, samples, layer.columns) if core.noisy else None
+
+    def advance(x: Input, state: LayerState) -> Chunk:
+        return reference.effective(layer, core, x, state, None if noise is None else noise.take(x.shape[1]))
+
+    return advance
+
+
 def _joined(chunks: list[Chunk]) -> LayerTrace:
     return LayerTrace(
-        np.concatenate([c.codes for c in chunks], axis=1),
-        np.concatenate([c.states for c in chunks], axis=1),
+        np.concatenate([c.codes for c in chunks if c.codes is not None], axis=1),
+        np.concatenate([c.states for c in chunks if c.states is not None], axis=1),
         np.concatenate([c.outputs for c in chunks], axis=1).view(np.uint8),
+    )
+
+
+def _together(parts: list[Found]) -> Found:
+    """Samples of several parts."""
+
+    def columns(name: str) -> tuple[NDArray[Any], ...]:
+        return tuple(np.concatenate(of) for of in zip(*(getattr(p, name) for p in parts), strict=True))
+
+    traces = [p.trace for p in parts if p.trace is not None]
+    return Found(
+        np.concatenate([p.words for p in parts]),
+        columns("states"),
+        columns("ones"),
+        columns("gates"),
+        np.concatenate([p.summed for p in parts]),
+        tuple(
+            LayerTrace(*(np.concatenate([getattr(t, n) for t in of]) for n in ("codes", "states", "outputs")))
+            for of in zip(*traces, strict=True)
+        )
+        if traces
+        else None,
     )

@@ -70,8 +70,8 @@ def change(path: Path, **arrays: Any) -> Path:
             {"layer0__weight_h": np.full((64, 64), 4)},
             r"layer 0: .*weight_h\[0, 0\] = 4; accepted: 2-bit codes",
         ),
-        ({"layer1__slope": np.ones(3)}, r"layer1\.slope of shape \(3,\)"),
-        ({"readout__feature": np.array("max")}, "feature 'max'; accepted: mean_output"),
+        ({"layer1__slope": np.ones(3)}, r"layer 1: layer1\.slope of shape \(3,\)"),
+        ({"readout__feature": np.array("max")}, "readout: feature 'max'; accepted: mean_output"),
         ({"layers": np.array(3)}, "layer 2: array"),
     ],
 )
