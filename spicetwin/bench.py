@@ -42,12 +42,12 @@ def benchmark_names() -> list[str]:
 
 
 def choose(names: Iterable[str]) -> list[str]:
-    """The benchmarks to run: ``names``, each of which must exist, or all when there are none."""
+    """The benchmarks to run: ``names``, with or without ``bench_``, each of which must exist; all when there are none."""
     known = benchmark_names()
-    chosen = list(names) or known
+    chosen = [name if name in known else f"bench_{name}" for name in names] or known
     for name in chosen:
         if name not in known:
-            raise InputError(f"unknown benchmark {name!r}; known: {', '.join(known)}")
+            raise InputError(f"unknown benchmark {name.removeprefix('bench_')!r}; known: {', '.join(known)}")
     return chosen
 
 

@@ -55,3 +55,10 @@ def test_an_installation_without_checkout_says_where_benchmarks_are(
     monkeypatch.setattr(bench, "__file__", str(tmp_path / "spicetwin" / "bench.py"))
     with pytest.raises(InputError, match="source checkout"):
         bench.benchmark_names()
+
+
+def test_a_benchmark_is_found_with_and_without_its_prefix(one_benchmark: Path) -> None:
+    (one_benchmark / "bench_speed.py").write_text(MODULE.replace("MET", "True"))
+    assert bench.choose(["speed", "bench_speed", "sample"]) == ["bench_speed", "bench_speed", "sample"]
+    with pytest.raises(InputError, match="unknown benchmark 'other'; known: bench_speed, sample"):
+        bench.choose(["other"])
