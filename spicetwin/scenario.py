@@ -14,7 +14,7 @@ from spicetwin.boundary import InputError
 
 if TYPE_CHECKING:
     from circuits.families.mingru_run import ColumnJob
-    from circuits.families.sar import SarJob
+    from circuits.families.sar_run import SarJob
 
 _NUMBER = {"type": "number"}
 _CODES = {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 0, "maximum": 63}}
@@ -164,7 +164,8 @@ class Scenario:
         }
 
     def _sar(self) -> SarJob:
-        from circuits.families.sar import IdealSarAdc, SarAdc, SarJob
+        from circuits.families.sar import IdealSarAdc, SarAdc
+        from circuits.families.sar_run import SarJob
         from circuits.process import draw_mismatch, get_process
         from circuits.testbench import Conditions
 

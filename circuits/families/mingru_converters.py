@@ -11,7 +11,8 @@ from circuits.circuit import param
 from circuits.deck import DEFAULT_OPTIONS, Deck, SimulationResult, Simulator
 from circuits.families.mingru import Comparator
 from circuits.families.mingru_deck import supply_voltage
-from circuits.families.sar import SarAdc, SarJob, run_servo, sar_deck
+from circuits.families.sar import SarAdc, sar_deck
+from circuits.families.sar_run import SarJob, run_servo
 from circuits.measure import supply_energy
 from circuits.ngspice.errors import MeasureFailed
 from circuits.process import Process

@@ -13,7 +13,7 @@ from spicetwin.output import columns, emit_json
 if TYPE_CHECKING:
     from circuits.cosim import CoSimulation
     from circuits.families.mingru_run import ColumnJob, ColumnRun
-    from circuits.families.sar import SarJob, Transfer
+    from circuits.families.sar_run import SarJob, Transfer
     from circuits.ngspice.session import Session
 
 #: Text table of a result.
@@ -46,7 +46,7 @@ def cosim_command(
 
     Ctrl-C stops at the next event; what was reached is written. Exit code 1 when the run ended early.
     """
-    from circuits.families.sar import SarJob
+    from circuits.families.sar_run import SarJob
     from circuits.ngspice.session import Session
     from spicetwin.quantity import parse_numbers
     from spicetwin.scenario import Scenario
@@ -94,7 +94,7 @@ def _step(run: ColumnRun, step: int) -> dict[str, Any]:
 
 def _sar(session: Session, job: SarJob) -> tuple[CoSimulation, dict[str, Any], Rows]:
     """Search the transitions of a converter; one row a transition."""
-    from circuits.families.sar import search, transfer
+    from circuits.families.sar_run import search, transfer
 
     found, result = search(session, job)
     codes = (job.transitions or tuple(range(1, 2**job.adc.n_bits)))[: len(found)]

@@ -22,7 +22,8 @@ from circuits.families.mingru_static import (
     MingruSwap,
     without_reset,
 )
-from circuits.families.sar import IdealSarAdc, transfer
+from circuits.families.sar import IdealSarAdc
+from circuits.families.sar_run import transfer
 from circuits.ngspice.errors import MeasureFailed
 from circuits.ngspice.pool import Pool
 from circuits.plan import Plan

@@ -10,7 +10,8 @@ import pytest
 from circuits.circuit import ParameterError
 from circuits.deck import Simulator
 from circuits.families.mingru_converters import SarTransfer
-from circuits.families.sar import PHASES, IdealSarAdc, SarAdc, Servo, run_samples
+from circuits.families.sar import PHASES, IdealSarAdc, SarAdc
+from circuits.families.sar_run import Servo, run_samples
 from circuits.ngspice.pool import Pool
 from circuits.plan import Plan
 from circuits.process import get_process
