@@ -42,7 +42,7 @@ def benchmark_names() -> list[str]:
 
 
 def choose(names: Iterable[str]) -> list[str]:
-    """The benchmarks to run: ``names``, with or without ``bench_``, each of which must exist; all when none is given."""
+    """The benchmarks to run: ``names``, with or without ``bench_``, each of which must exist; without names all."""
     known = benchmark_names()
     chosen = [name if name in known else f"bench_{name}" for name in names] or known
     for name in chosen:

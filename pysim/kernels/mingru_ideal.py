@@ -114,21 +114,30 @@ def binary(
                     plane[4 * w + p, j] = planes[b, w, p, j]
         count = np.empty((2, BLOCK), np.int64)
         for t in range(steps):
-            for j in range(BLOCK):
-                count[0, j] = 0
-                count[1, j] = 0
-            active = np.int64(0)
-            for w in range(width):
-                x = words[n, t, w]
-                active += 3 * np.int64(popcount(x))
+            if width == 1:
+                x = words[n, t, 0]
+                active = 3 * np.int64(popcount(x))
                 for j in range(BLOCK):
-                    low, high = popcount(x & plane[4 * w, j]), popcount(x & plane[4 * w + 1, j])
-                    count[0, j] += np.int64(low + (high << np.uint64(1)))
-                    low, high = popcount(x & plane[4 * w + 2, j]), popcount(x & plane[4 * w + 3, j])
-                    count[1, j] += np.int64(low + (high << np.uint64(1)))
-            for j in range(BLOCK):
-                sums[0, j] = np.float64(2 * count[0, j] - active)
-                sums[1, j] = np.float64(2 * count[1, j] - active)
+                    low, high = popcount(x & plane[0, j]), popcount(x & plane[1, j])
+                    sums[0, j] = np.float64(2 * np.int64(low + (high << np.uint64(1))) - active)
+                    low, high = popcount(x & plane[2, j]), popcount(x & plane[3, j])
+                    sums[1, j] = np.float64(2 * np.int64(low + (high << np.uint64(1))) - active)
+            else:
+                for j in range(BLOCK):
+                    count[0, j] = 0
+                    count[1, j] = 0
+                active = np.int64(0)
+                for w in range(width):
+                    x = words[n, t, w]
+                    active += 3 * np.int64(popcount(x))
+                    for j in range(BLOCK):
+                        low, high = popcount(x & plane[4 * w, j]), popcount(x & plane[4 * w + 1, j])
+                        count[0, j] += np.int64(low + (high << np.uint64(1)))
+                        low, high = popcount(x & plane[4 * w + 2, j]), popcount(x & plane[4 * w + 3, j])
+                        count[1, j] += np.int64(low + (high << np.uint64(1)))
+                for j in range(BLOCK):
+                    sums[0, j] = np.float64(2 * count[0, j] - active)
+                    sums[1, j] = np.float64(2 * count[1, j] - active)
             out[n, t, b] = _scan(work, sums, knob, code)
             _record(codes, states, n, t, b, code, work)
         _end(h, ones, gates, summed, n, b, work)
