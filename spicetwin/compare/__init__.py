@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from circuits.ngspice.pool import Pool
     from spicetwin.report.document import Check
 
-FAMILIES = ("dpi",)
+FAMILIES = ("dpi", "mingru")
+
+#: Longest a point may take (s); a column of 64 rows at transistor level takes a quarter of an hour.
+TIMEOUT = {"dpi": 300.0, "mingru": 7200.0}
 
 
 class CompareError(ValueError):
@@ -24,7 +28,7 @@ def compare_family(
     jobs: int | None = None,
     table: str = "dpi_generic130",
 ) -> Sequence[Check]:
-    """Compare a family with its calibration table; waveforms go to ``output`` (netCDF).
+    """Compare a family with its calibration (``table`` for dpi); waveforms go to ``output`` (netCDF).
 
     Raises
     ------
@@ -33,14 +37,28 @@ def compare_family(
     """
     if family not in FAMILIES:
         raise CompareError(f"no comparison for family {family!r}; known: {', '.join(FAMILIES)}")
-    from calibration.table import load, resolve
     from circuits.ngspice.cache import default_cache_dir
     from circuits.ngspice.pool import Pool
+
+    with Pool(jobs, timeout=TIMEOUT[family], cache=default_cache_dir()) as pool:
+        run = _compare_dpi if family == "dpi" else _compare_mingru
+        return run(pool, output, quick, table)
+
+
+def _compare_dpi(pool: Pool, output: Path | None, quick: bool, table: str) -> Sequence[Check]:
+    from calibration.table import load, resolve
     from spicetwin.compare.dpi import compare_dpi, write_waveforms
 
-    calibrated = load(resolve(table))
-    with Pool(jobs, timeout=300.0, cache=default_cache_dir()) as pool:
-        comparison = compare_dpi(pool, calibrated, quick=quick)
+    comparison = compare_dpi(pool, load(resolve(table)), quick=quick)
     if output is not None:
         write_waveforms(comparison, output)
+    return comparison.checks()
+
+
+def _compare_mingru(pool: Pool, output: Path | None, quick: bool, table: str) -> Sequence[Check]:
+    from spicetwin.compare.mingru import compare_mingru, write_states
+
+    comparison = compare_mingru(pool, quick=quick)
+    if output is not None:
+        write_states(comparison, output)
     return comparison.checks()

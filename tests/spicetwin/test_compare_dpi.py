@@ -39,11 +39,13 @@ def test_intervals_without_adaptation_are_within_one_percent(comparison: Compari
 
 
 @pytest.mark.ngspice
-def test_median_interval_of_the_adapting_neuron_is_within_one_percent(
+def test_intervals_of_the_adapting_neuron_are_within_one_percent_but_for_a_few(
     comparison: Comparison,
 ) -> None:
-    adapting = [case for case in comparison.neuron if case.adapting]
-    assert np.median(np.concatenate([case.errors for case in adapting])) <= INTERVAL
+    errors = np.concatenate([case.errors for case in comparison.neuron if case.adapting])
+    assert np.median(errors) <= 0.3 * INTERVAL
+    assert np.mean(errors <= INTERVAL) >= 0.9
+    assert errors.max() <= 4 * INTERVAL
 
 
 @pytest.mark.ngspice
@@ -64,5 +66,5 @@ def test_comparison_is_written_whole_and_its_errors_enter_the_table(
 
 
 def test_unknown_family_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(CompareError, match="known: dpi"):
-        compare_family("mingru")
+    with pytest.raises(CompareError, match="known: dpi, mingru"):
+        compare_family("nosuch")

@@ -1,0 +1,223 @@
+"""minGRU cores in co-simulation against their twin: states, gate codes, outputs, step by step."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from circuits.families.mingru_run import ColumnJob, ColumnRun, core_jobs, run_column_records
+from circuits.ngspice.pool import Outcome, Pool
+from pysim.mingru import MinGruChip, MinGruNetwork
+from spicetwin.calibrate.mingru_core import CoreFit, calibration_job, designed, fit_core
+from spicetwin.compare.mingru_cases import FULL, QUICK, CoreCase, Drive, drive
+from spicetwin.report.document import Check
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+#: Accepted: rms and largest error of the state in LSB of 6 bits, share of equal codes, state of an ideal core (V).
+STATE_RMS, STATE_LARGEST, CODES, IDEAL_STATE = 0.25, 0.5, 0.98, 1e-6
+
+#: Assumed noise of the comparator (V) and how many sigma of noise an output's margin must exceed to count.
+COMPARATOR_NOISE, SIGMAS = 0.3e-3, 3.0
+
+#: Seed of the calibration's weights and inputs.
+SEED = 1
+
+COMMAND = "spicetwin compare mingru"
+
+
+@dataclass(frozen=True)
+class CoreComparison:
+    """One core; arrays of shape (steps, columns), states in V against the common mode.
+
+    ``theta`` is where an output turns over (V, per column), ``sigma`` how well the twin knows it: noise of the
+    comparator and what the calibration leaves open of its offset; ``seconds`` is the simulator's time for one step
+    of one column.
+    """
+
+    case: CoreCase
+    lsb: float
+    theta: FloatArray
+    sigma: float
+    state_spice: FloatArray
+    state_twin: FloatArray
+    code_spice: IntArray
+    code_twin: IntArray
+    output_spice: IntArray
+    output_twin: IntArray
+    seconds: float
+
+    @property
+    def state_error(self) -> FloatArray:
+        """Twin minus circuit in LSB of 6 bits."""
+        return (self.state_twin - self.state_spice) / self.lsb
+
+    @property
+    def state_rms(self) -> float:
+        """Root mean square of the state's error in LSB of 6 bits."""
+        return float(np.sqrt(np.mean(self.state_error**2)))
+
+    @property
+    def codes_equal(self) -> float:
+        """Share of steps with equal gate codes."""
+        return float(np.mean(self.code_twin == self.code_spice))
+
+    @property
+    def codes_apart(self) -> int:
+        """Largest distance of gate codes."""
+        return int(np.abs(self.code_twin - self.code_spice).max())
+
+    @property
+    def outputs_wrong(self) -> int:
+        """Outputs that differ although the twin's margin exceeds the noise."""
+        clear = np.abs(self.state_twin - self.theta) > SIGMAS * self.sigma
+        return int(np.sum(clear & (self.output_twin != self.output_spice)))
+
+
+@dataclass(frozen=True)
+class MingruComparison:
+    """All cores, and what failed."""
+
+    cores: tuple[CoreComparison, ...]
+    failures: tuple[str, ...]
+
+    def checks(self) -> tuple[Check, ...]:
+        """What is claimed of the twin, and whether it holds."""
+        found = [check for core in self.cores for check in _checks(core)]
+        failed = f"{len(self.failures)}" + (f": {self.failures[0]}" if self.failures else "")
+        return (*found, Check("cores that could not be compared", failed, "0", not self.failures, COMMAND))
+
+
+def _checks(core: CoreComparison) -> list[Check]:
+    name, error = core.case.name, np.abs(core.state_error)
+    if core.case.ideal:
+        largest = float(error.max()) * core.lsb
+        exact = core.codes_equal == 1.0 and bool((core.output_twin == core.output_spice).all())
+        return [
+            Check(
+                f"{name}: the mathematical minGRU",
+                f"states within {largest:.1e} V, codes and outputs {'identical' if exact else 'differ'}",
+                f"{IDEAL_STATE:g} V, identical",
+                exact and largest <= IDEAL_STATE,
+                COMMAND,
+            )
+        ]
+    return [
+        Check(
+            f"{name}: state of the twin, LSB of 6 bits",
+            f"{core.state_rms:.3f} rms, {error.max():.3f} at most; {core.seconds:.1f} s a step and column",
+            f"{STATE_RMS:g} rms, {STATE_LARGEST:g} at most",
+            core.state_rms <= STATE_RMS and float(error.max()) <= STATE_LARGEST,
+            COMMAND,
+        ),
+        Check(
+            f"{name}: gate codes of the twin",
+            f"{100 * core.codes_equal:.1f} % identical, {core.codes_apart} apart at most",
+            f"{100 * CODES:g} % identical, 1 apart",
+            core.codes_equal >= CODES and core.codes_apart <= 1,
+            COMMAND,
+        ),
+        Check(
+            f"{name}: outputs wherever the margin exceeds {SIGMAS:g} sigma",
+            f"{core.outputs_wrong} of {core.output_spice.size} differ; sigma {1e3 * core.sigma:.2f} mV",
+            "0",
+            core.outputs_wrong == 0,
+            COMMAND,
+        ),
+    ]
+
+
+def compare_mingru(pool: Pool, *, quick: bool = False) -> MingruComparison:
+    """Co-simulate the cores and run their twins beside them; columns are spread over the pool."""
+    cases = QUICK if quick else FULL
+    drives = [drive(case) for case in cases]
+    jobs: list[ColumnJob] = []
+    places: list[tuple[int, bool]] = []
+    for k, (case, driven) in enumerate(zip(cases, drives, strict=True)):
+        own = [] if case.ideal else [calibration_job(case.column(), case.fitted_steps, SEED)]
+        held = _held_out(case, driven)
+        jobs += [*own, *held]
+        places += [(k, True)] * len(own) + [(k, False)] * len(held)
+    outcomes = pool.map(run_column_records, jobs)
+    cores: list[CoreComparison] = []
+    failures: list[str] = []
+    for k, (case, driven) in enumerate(zip(cases, drives, strict=True)):
+        mine = [(o, fits) for o, (place, fits) in zip(outcomes, places, strict=True) if place == k]
+        reason = next((_reason(o) for o, _ in mine if _reason(o)), "")
+        if reason:
+            failures.append(f"{case.name}: {reason}")
+            continue
+        own_runs = [(o.value, o.item) for o, fits in mine if fits and o.value is not None]
+        fit = fit_core(*own_runs[0]) if own_runs else designed(case.column())
+        cores.append(_compared(case, driven, fit, [o.value for o, fits in mine if not fits and o.value]))
+    return MingruComparison(tuple(cores), tuple(failures))
+
+
+def _held_out(case: CoreCase, driven: Drive) -> list[ColumnJob]:
+    layer, column = driven.layer, case.column()
+    weights = layer.weight_h.astype(np.int64), layer.weight_z.astype(np.int64)
+    theta = layer.theta * column.v_fs / 2
+    return core_jobs(
+        column, weights, (np.asarray(layer.bias_h), np.asarray(layer.bias_z)), driven.inputs, theta=theta
+    )
+
+
+def _reason(outcome: Outcome[ColumnJob, ColumnRun]) -> str:
+    """Why a column is missing or incomplete; empty when it is complete."""
+    if outcome.value is None:
+        return str(outcome.error)
+    ended = outcome.value.cosimulation.ended
+    return "" if ended is None else str(ended)
+
+
+def _compared(case: CoreCase, driven: Drive, fit: CoreFit, runs: Sequence[ColumnRun]) -> CoreComparison:
+    chip = MinGruChip((fit.effects(driven.layer),))
+    twin = MinGruNetwork((driven.layer,)).run(driven.inputs[None], chip, backend="numpy", record=True).trace
+    assert twin is not None
+    column = case.column()
+    unit = column.v_fs / 2
+    seconds = float(np.mean([run.cosimulation.solve_seconds for run in runs])) / case.steps
+    return CoreComparison(
+        case,
+        column.v_fs / 64,
+        (driven.layer.theta + fit.values.get("comparator_offset", 0.0)) * unit,
+        float(np.hypot(COMPARATOR_NOISE, fit.residual.get("output", 0.0) * unit / np.sqrt(3.0))),
+        np.stack([run.v_h for run in runs], axis=1),
+        twin[0].states[0] * unit,
+        np.stack([run.k for run in runs], axis=1),
+        twin[0].codes[0].astype(np.int64),
+        np.stack([run.y for run in runs], axis=1),
+        twin[0].outputs[0].astype(np.int64),
+        seconds,
+    )
+
+
+def write_states(comparison: MingruComparison, path: Path) -> None:
+    """Write states, codes and outputs of every core (``_0``, ``_1``, ...) as netCDF, whole or not at all."""
+    import xarray as xr
+
+    variables: dict[str, tuple[tuple[str, str], NDArray[Any], dict[str, str]]] = {}
+    for k, core in enumerate(comparison.cores):
+        dims = (f"step_{k}", f"column_{k}")
+        for source, state, code, output in (
+            ("spice", core.state_spice, core.code_spice, core.output_spice),
+            ("twin", core.state_twin, core.code_twin, core.output_twin),
+        ):
+            variables[f"state_{source}_{k}"] = (dims, state, {"units": "V", "long_name": core.case.name})
+            variables[f"code_{source}_{k}"] = (dims, code, {"units": "1", "long_name": core.case.name})
+            variables[f"output_{source}_{k}"] = (dims, output, {"units": "1", "long_name": core.case.name})
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        xr.Dataset(variables).to_netcdf(temporary, engine="netcdf4")
+        Path(temporary).replace(path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)

@@ -1,0 +1,137 @@
+"""minGRU cores against their twin: designed gains, fitted gains, and the comparison as a whole."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from circuits.cosim import CoSimulation
+from circuits.deck import Waveforms
+from circuits.families.mingru_column import IdealMingruColumn, MingruColumn
+from circuits.families.mingru_run import ColumnJob, ColumnRun
+from circuits.ngspice.pool import Pool
+from pysim.mingru import MinGruChip, MinGruNetwork
+from spicetwin.calibrate.mingru_core import (
+    BIAS_STEP,
+    CoreFit,
+    CoreFitError,
+    calibration_job,
+    column_layer,
+    designed,
+    fit_core,
+)
+from spicetwin.compare.mingru import MingruComparison, compare_mingru, write_states
+from spicetwin.compare.mingru_cases import QUICK, drive
+from tests.circuits.mingru_ideal import ideal_column
+
+TRUE = CoreFit(
+    {
+        "gain_h": 0.74,
+        "gain_z": 0.75,
+        "bias_gain_h": 0.48,
+        "bias_gain_z": 0.5,
+        "offset_h": 1.5e-3,
+        "offset_z": -2e-3,
+        "gate_slope": 1.0,
+        "gate_offset": -0.3,
+        "swap_gain": 0.85,
+        "injection_base": 2e-4,
+        "injection_swap": -1e-3,
+        "injection_state": 4e-3,
+        "comparator_offset": 5e-3,
+    },
+    {},
+)
+
+
+def run_of(fit: CoreFit, job: ColumnJob) -> ColumnRun:
+    """What co-simulation would give if the column were this twin; every step has its own biases."""
+    assert job.bias_steps is not None
+    column, unit = job.column, job.column.v_fs / 2
+    h, rows = 0.0, []
+    for inputs, (bias_h, bias_z) in zip(job.inputs, job.bias_steps, strict=True):
+        weights = tuple(np.array(w)[:, None] for w in job.weights)
+        layer = column_layer(column, weights)  # type: ignore[arg-type]
+        core = fit.effects(layer)
+        mean_h = np.array(inputs) @ (layer.levels_h[:, 0] / 3) / layer.rows
+        mean_z = np.array(inputs) @ (layer.levels_z[:, 0] / 3) / layer.rows
+        v = fit.values
+        a_h = v["gain_h"] * mean_h + v["bias_gain_h"] * BIAS_STEP * bias_h + v["offset_h"]
+        a_z = v["gain_z"] * mean_z + v["bias_gain_z"] * BIAS_STEP * bias_z + v["offset_z"]
+        gain, zero = core.gate(layer)
+        k = int(np.clip(np.floor(gain[0] * a_z + zero[0]), 0, layer.top))
+        z = k / 2**layer.bits
+        rest = v["injection_base"] + z * (v["injection_swap"] + v["injection_state"] * h)
+        h = h + v["swap_gain"] * z * (a_h - h) + rest
+        rows.append((a_h * unit, a_z * unit, h * unit, k, int(h > v["comparator_offset"])))
+    v_ht, v_z, v_h, codes, outputs = (np.array(values) for values in zip(*rows, strict=True))
+    finished = CoSimulation(Waveforms("tran", {"time": np.zeros(1)}), (), {}, None, 0.0)
+    return ColumnRun(v_ht, v_z, v_h, codes.astype(np.int64), outputs.astype(np.int64), finished)
+
+
+def test_the_gains_of_a_known_column_are_found_again() -> None:
+    job = calibration_job(MingruColumn(rows=64.0), 40, 3)
+    found = fit_core(run_of(TRUE, job), job)
+    for name, value in TRUE.values.items():
+        tolerance = {"gate_offset": 0.2, "comparator_offset": 4e-3}.get(name, 1e-6)
+        assert found.values[name] == pytest.approx(value, abs=tolerance), name
+    assert found.residual["h~"] < 1e-9
+    assert found.residual["gate"] < 0.5
+    assert abs(found.values["comparator_offset"] - 5e-3) <= found.residual["output"] + 1e-12
+
+
+def test_a_calibration_that_ended_early_or_saw_few_codes_is_refused() -> None:
+    job = calibration_job(MingruColumn(rows=64.0), 12, 3)
+    run = run_of(TRUE, job)
+    with pytest.raises(CoreFitError, match="gate codes"):
+        fit_core(dataclasses.replace(run, k=np.full(12, 5)), job)
+    with pytest.raises(CoreFitError, match="outputs"):
+        fit_core(dataclasses.replace(run, y=np.ones(12, dtype=np.int64)), job)
+
+
+def test_designed_gains_are_those_of_charge_conservation() -> None:
+    column = IdealMingruColumn(rows=16.0)
+    job = dataclasses.replace(calibration_job(column, 1, 3), biases=(5, -7), bias_steps=None)
+    layer = column_layer(
+        column,
+        (np.array(job.weights[0])[:, None], np.array(job.weights[1])[:, None]),
+        bias_h=[5],
+        bias_z=[-7],
+    )
+    chip = MinGruChip((designed(column).effects(layer),))
+    inputs = np.array(job.inputs, dtype=np.uint8)
+    trace = MinGruNetwork((layer,)).run(inputs[None], chip, backend="numpy", record=True).trace
+    assert trace is not None
+    expected = ideal_column(job)
+    np.testing.assert_array_equal(trace[0].codes[0, :, 0], expected["k"])
+    np.testing.assert_allclose(trace[0].states[0, :, 0] * column.v_fs / 2, expected["v_h"], atol=1e-9)
+
+
+def test_a_digit_drives_the_cores_with_activity_that_changes() -> None:
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    for case in QUICK:
+        driven = drive(case)
+        assert driven.inputs.shape == (case.steps, case.rows)
+        assert 0.05 < driven.inputs.mean() < 0.95
+        assert (driven.inputs != driven.inputs[0]).any()
+
+
+@pytest.mark.ngspice
+def test_cores_are_what_their_twins_say(pool: Pool, tmp_path: Path) -> None:
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    comparison = compare_mingru(pool, quick=True)
+    assert [check.claim for check in comparison.checks() if not check.passed] == []
+    ideal, real = comparison.cores
+    assert np.abs(ideal.state_error).max() * ideal.lsb < 1e-6
+    assert np.ptp(real.code_spice) >= 2
+    write_states(comparison, tmp_path / "cores.nc")
+    assert [p.name for p in tmp_path.iterdir()] == ["cores.nc"]
+
+
+def test_a_core_that_is_missing_fails_the_comparison() -> None:
+    checks = MingruComparison((), ("transistor level, 64 x 1, 20 steps: time-out",)).checks()
+    assert [check.passed for check in checks] == [False]
+    assert "time-out" in checks[0].value
