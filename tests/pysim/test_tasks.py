@@ -61,7 +61,7 @@ def test_mnist_reads_four_files_and_names_the_one_that_is_absent(tmp_path: Path)
     assert (task.steps, task.classes) == (784, 10)
     np.testing.assert_array_equal(task.test_pixels[2], images[2].ravel() / 255)
     (folder / "t10k-images-idx3-ubyte").unlink()
-    with pytest.raises(TaskError, match="no t10k-images-idx3-ubyte.gz; accepted: a folder with the four"):
+    with pytest.raises(TaskError, match=r"no t10k-images-idx3-ubyte\.gz; accepted: a folder with the four"):
         mnist(folder)
 
 
