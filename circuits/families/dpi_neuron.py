@@ -355,9 +355,7 @@ class NeuronResponse(NeuronBench):
         """Waveforms on the simulator's own time points, and interpolated spike times."""
         waves = result.analyses[0]
         spikes = spike_times(waves, supply_voltage(process, conditions))
-        return NeuronTraces(
-            waves["time"], waves[I_MEM], waves[I_AHP], waves[I_LEAK], waves[I_PAIR], spikes
-        )
+        return NeuronTraces(waves["time"], waves[I_MEM], waves[I_AHP], waves[I_LEAK], waves[I_PAIR], spikes)
 
     def measure(self, result: SimulationResult, process: Process, conditions: Conditions) -> dict[str, float]:
         """Totals of the run."""
