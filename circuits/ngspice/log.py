@@ -91,6 +91,7 @@ _FAILED = re.compile(
 )
 _BENIGN = re.compile("|".join(f"(?:{pattern})" for pattern, _ in BENIGN))
 _KINDS = tuple((re.compile(pattern, re.IGNORECASE | re.MULTILINE), kind) for pattern, kind in KINDS)
+_PAUSED = re.compile(r"simulation interrupted", re.IGNORECASE)
 _HALTED = re.compile(
     r"condition met: stop\s+when time|doAnalyses: pause requested|simulation interrupted\s*$"
 )
@@ -120,8 +121,14 @@ def classify_run(remarks: Sequence[str], completed: bool) -> SimulationError | N
 
 
 def without_stops(remarks: Sequence[str]) -> list[str]:
-    """The remarks without those of a halt that was asked for (``stop when time = ...``)."""
-    return [line for line in remarks if not _HALTED.search(line)]
+    """The remarks without those of a halt that was asked for (``stop when time = ...``).
+
+    At a halt ngspice may add ``doAnalyses:`` and the words of an earlier circuit's trouble, solved since then.
+    """
+    paused = any(_PAUSED.search(line) for line in remarks)
+    return [
+        line for line in remarks if not (_HALTED.search(line) or (paused and line.startswith("doAnalyses:")))
+    ]
 
 
 def singular_matrix(remarks: Sequence[str]) -> str | None:
