@@ -30,12 +30,16 @@ class Event:
 
 @dataclass(frozen=True)
 class EarlyEnd:
-    """Why a run ended before its last event: reason, time (s), and the signals ``step`` and ``phase`` then."""
+    """Why a run ended before its last event: reason, time (s), and the signals ``step`` and ``phase`` then.
+
+    ``missed_halt``: the simulator stepped over an event; another largest time step lets it land elsewhere.
+    """
 
     reason: str
     time: float
     step: int | None
     phase: str | None
+    missed_halt: bool = False
 
     def __str__(self) -> str:
         """One line."""

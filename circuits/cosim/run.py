@@ -9,7 +9,7 @@ from dataclasses import replace
 from circuits.cosim.block import Block, BlockError, Drives, Signal
 from circuits.cosim.result import CoSimulation, EarlyEnd, Event
 from circuits.deck import Deck
-from circuits.ngspice.errors import Distorted
+from circuits.ngspice.errors import Distorted, MissedHalt
 from circuits.ngspice.stepping import Read, SteppingSimulator, transient_end
 
 #: Events closer than this (s) are one instant.
@@ -53,7 +53,8 @@ def cosimulate(simulator: SteppingSimulator, deck: Deck, blocks: Sequence[Block]
     ended = None
     if result.error is not None:
         step, phase = lockstep.where()
-        ended = EarlyEnd(str(result.error), result.reached, step, phase)
+        missed = isinstance(result.error, MissedHalt)
+        ended = EarlyEnd(str(result.error), result.reached, step, phase, missed)
     return CoSimulation(result.waves, tuple(lockstep.events), declared, ended, result.solve_seconds)
 
 

@@ -71,6 +71,7 @@ def column_deck(
     analog_rows: bool = False,
     released: tuple[str, ...] = (),
     save: Iterable[str] = (),
+    shorter: float = 1.0,
 ) -> Deck:
     """Deck of one column.
 
@@ -92,6 +93,8 @@ def column_deck(
         Control lines that start low instead of high.
     save : iterable of str
         Nodes and currents to keep besides ``ht``, ``h``, ``z`` and the reference ``d``.
+    shorter : float
+        Factor on the largest time step.
     """
     supply = supply_voltage(process, conditions)
     cells = column.drawn(conditions.mismatch)
@@ -113,7 +116,7 @@ def column_deck(
     for name, (cell, mismatch) in cells.items():
         nodes = cell_nodes(column, name, weights)
         lines.append(instance_line(_at_supply(cell, supply), name, nodes, mismatch))
-    step = 10e-9 if column.ideal else 5e-9
+    step = shorter * (10e-9 if column.ideal else 5e-9)
     return Deck(
         title=f"{column.name} {column.n_rows} rows, {process.name} {conditions.corner}",
         lines=tuple(lines),

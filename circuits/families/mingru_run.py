@@ -31,6 +31,10 @@ from circuits.testbench import Conditions
 IntArray = npt.NDArray[np.int64]
 
 
+#: Factors on the largest time step, tried in order.
+SHORTER = (1.0, 0.93, 0.87)
+
+
 class CoreError(ValueError):
     """Weights, biases or inputs of a core that cannot be run."""
 
@@ -88,7 +92,18 @@ class ColumnRun:
 
 
 def run_column(simulator: SteppingSimulator, job: ColumnJob) -> ColumnRun:
-    """Co-simulate one column. Steps that were not reached are NaN, their codes and outputs -1."""
+    """Co-simulate one column. Steps that were not reached are NaN, their codes and outputs -1.
+
+    A run in which the simulator stepped over an event is done again with a slightly shorter largest time step.
+    """
+    for shorter in SHORTER:
+        run = _run_column(simulator, job, shorter)
+        if run.cosimulation.ended is None or not run.cosimulation.ended.missed_halt:
+            break
+    return run
+
+
+def _run_column(simulator: SteppingSimulator, job: ColumnJob, shorter: float) -> ColumnRun:
     supply = supply_voltage(job.process, job.conditions)
     column, steps = job.column, len(job.inputs)
     slots = run_slots(column, steps)
@@ -102,6 +117,7 @@ def run_column(simulator: SteppingSimulator, job: ColumnJob) -> ColumnRun:
         h_initial=job.h_initial,
         analog_rows=job.analog,
         save=job.save,
+        shorter=shorter,
     )
     biases = [job.biases] * steps if job.bias_steps is None else job.bias_steps
     probe = Probe(column, slots, supply)

@@ -68,6 +68,10 @@ class Distorted(SimulationError):  # noqa: N818
     reason = "simulated something else"
 
 
+class MissedHalt(Distorted):
+    """A transient did not halt at a time it was asked to: a step ended within ngspice's resolution of it."""
+
+
 class SimulatorCrash(SimulationError):  # noqa: N818
     """The worker process died (signal, abort) while it ran this deck."""
 

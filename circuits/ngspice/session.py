@@ -19,6 +19,7 @@ from circuits.ngspice.check import check_deck
 from circuits.ngspice.errors import (
     Distorted,
     Interrupted,
+    MissedHalt,
     SimulationError,
     SimulatorCrash,
     SimulatorMissing,
@@ -197,7 +198,7 @@ class Session:
                 if stop is None:
                     break
                 if abs(reached - stop) > 1e-6 * max(stop, 1e-12):
-                    return reached, Distorted(f"ngspice halted at {reached:g} s instead of {stop:g} s")
+                    return reached, MissedHalt(f"ngspice halted at {reached:g} s instead of {stop:g} s")
                 self._set(at_stop(stop, self._binding.latest))
         except KeyboardInterrupt:
             return reached, Interrupted(f"interrupted at {reached:g} s")

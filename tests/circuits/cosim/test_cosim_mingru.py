@@ -9,7 +9,9 @@ import pytest
 
 from circuits.circuit import ParameterError
 from circuits.cosim import CoSimulation
+from circuits.cosim.result import EarlyEnd
 from circuits.deck import Simulator, Waveforms
+from circuits.families import mingru_run
 from circuits.families.mingru_column import IdealMingruColumn, MingruColumn
 from circuits.families.mingru_run import ColumnJob, ColumnRun, CoreError, core_jobs, run_column, run_core
 from circuits.ngspice.errors import SimulationError
@@ -240,3 +242,21 @@ def test_the_spread_of_a_drawn_capacitor_follows_its_size() -> None:
     ]
     assert np.std(factors) == pytest.approx(0.02 / np.sqrt(20.0), rel=0.12)
     assert Conditions().mismatch == {}
+
+
+def test_a_column_whose_event_was_stepped_over_runs_again_with_a_shorter_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[float] = []
+
+    def attempt(simulator: object, job: ColumnJob, shorter: float) -> ColumnRun:
+        tried.append(shorter)
+        ended = EarlyEnd("stepped over", 1e-7, 0, "share", missed_halt=True) if len(tried) < 2 else None
+        waves = Waveforms("tran", {"time": np.zeros(1)})
+        volts = np.zeros(1), np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64)
+        return ColumnRun(*volts, volts[3], CoSimulation(waves, (), {}, ended, 0.0))
+
+    monkeypatch.setattr(mingru_run, "_run_column", attempt)
+    (job,) = random_jobs(4, 1, 1, "ideal")
+    assert mingru_run.run_column(object(), job).cosimulation.ended is None  # type: ignore[arg-type]
+    assert tried == list(mingru_run.SHORTER[:2])
