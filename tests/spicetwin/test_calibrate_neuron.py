@@ -52,6 +52,8 @@ def test_intervals_of_the_twin_itself_have_no_error(slow: DpiSynapse | None) -> 
     assert later.length.size >= 8
     assert np.abs(relative_error(neuron.twins(parameters, later.at), later)).max() < 2e-3
     assert np.abs(relative_error(neuron.twins(parameters, first.at), first, from_rest=True)).max() < 2e-3
+    a, b = (relative_error(neuron.twins(parameters, later.at), later, backend=x) for x in ("numpy", "numba"))
+    np.testing.assert_allclose(a, b, rtol=0, atol=1e-9)
     late = neuron.twins({**parameters, "kappa": 0.99 * parameters["kappa"]}, later.at)
     assert np.median(relative_error(late, later)) == pytest.approx(0.009, abs=0.003)
 
