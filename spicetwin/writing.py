@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import xarray
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -28,6 +32,16 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """:func:`write_bytes` of UTF-8 text with Unix line ends."""
     write_bytes(path, text.encode("utf-8"))
+
+
+def write_netcdf(data: xarray.Dataset, path: Path) -> None:
+    """Write through a temporary file beside ``path``; a failure leaves the old file as it was."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        data.to_netcdf(temporary, engine="netcdf4")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _umask() -> int:

@@ -44,6 +44,18 @@ def swap_gain(column: MingruColumn) -> float:
     return unit / (unit + column.c_wire)
 
 
+def dac_gain(column: MingruColumn) -> float:
+    """Gain of the gate DAC's divider: its array over the array and the parasitic of its top plate."""
+    dac = DAC_UNITS * column.c_dac
+    return dac / (dac + column.c_top)
+
+
+def gate_lsb(column: MingruColumn) -> float:
+    """Voltage of line z per gate code (V)."""
+    lsb: float = column.v_gate * dac_gain(column) / 2**column.gate_bits
+    return lsb
+
+
 def map_layer(column: MingruColumn, *, slope: float, offset: float, bias_step: float) -> LayerColumn:
     """References with which ``column`` computes a layer, the gains of its lines taken into account.
 
@@ -74,10 +86,9 @@ def map_layer(column: MingruColumn, *, slope: float, offset: float, bias_step: f
     unit = line_gain(column) * column.v_fs / 2
     steps = 2**column.gate_bits
     lsb = 2 * unit / ((steps - 1) * slope)
-    dac = DAC_UNITS * column.c_dac
     ratio = (column.c_unit + column.c_par) / column.c_unit
     values = {
-        "v_gate": lsb * steps * (dac + column.c_top) / dac,
+        "v_gate": lsb * steps / dac_gain(column),
         "v_reset": -(steps - 1) * offset * lsb - TIE,
         "v_bias": bias_step * column.v_fs / 2 * DAC_UNITS * ratio / column.bias_ratio,
         "gate_code": 32.0,

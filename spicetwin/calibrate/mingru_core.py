@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from circuits.families.mingru_column import WEIGHT_LEVELS, MingruColumn
+from circuits.families.mingru_column import DAC_BITS, WEIGHT_LEVELS, MingruColumn
+from circuits.families.mingru_layer import gate_lsb, line_gain, swap_gain
 from circuits.families.mingru_run import ColumnJob, ColumnRun, core_jobs
 from pysim.mingru import CoreEffects, MinGruLayer
 
@@ -84,8 +85,8 @@ def calibration_job(column: MingruColumn, steps: int, seed: int) -> ColumnJob:
 def column_layer(column: MingruColumn, weights: tuple[IntArray, IntArray], **codes: object) -> MinGruLayer:
     """The mathematical layer of columns as designed: gate by the DAC's divider, biases in :data:`BIAS_STEP`."""
     top = 2**column.gate_bits - 1
-    lsb = column.v_gate * 64 * column.c_dac / (64 * column.c_dac + column.c_top) / 2**column.gate_bits
-    zero = column.gate_code / 2 ** (6 - column.gate_bits) - column.v_reset / lsb
+    lsb = gate_lsb(column)
+    zero = column.gate_code / 2 ** (DAC_BITS - column.gate_bits) - column.v_reset / lsb
     return MinGruLayer(
         weight_h=weights[0].astype(np.uint8),
         weight_z=weights[1].astype(np.uint8),
@@ -196,11 +197,10 @@ def _line(regressors: list[FloatArray], y: FloatArray) -> tuple[list[float], flo
 
 def designed(column: MingruColumn) -> CoreFit:
     """Gains of a column in ideal switches by charge conservation; no fit."""
-    rows, unit = column.n_rows, column.c_unit + column.c_par
-    wire, bias = column.c_wire * rows, column.c_bias
-    total = rows * unit + wire + 64 * bias
-    gains = {"h": total, "z": total + column.c_load}
-    values = {f"gain_{name}": rows * unit / line for name, line in gains.items()}
-    step = BIAS_STEP * column.v_fs / 2
-    values |= {f"bias_gain_{name}": bias * column.v_bias / line / step for name, line in gains.items()}
-    return CoreFit(values | {"swap_gain": rows * unit / (rows * unit + wire)}, {})
+    rows = column.n_rows * (column.c_unit + column.c_par)
+    unloaded = line_gain(column)
+    gains = {"h": unloaded, "z": 1.0 / (1.0 / unloaded + column.c_load / rows)}
+    values = {f"gain_{name}": gain for name, gain in gains.items()}
+    bias = column.c_bias * column.v_bias / (rows * BIAS_STEP * column.v_fs / 2)
+    values |= {f"bias_gain_{name}": gain * bias for name, gain in gains.items()}
+    return CoreFit(values | {"swap_gain": swap_gain(column)}, {})

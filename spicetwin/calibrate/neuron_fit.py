@@ -30,7 +30,7 @@ LARGEST = 0.5
 def fit_neuron(traces: Sequence[NeuronTrace]) -> FitResult:
     """Joint fit of intervals, latencies, thresholds, resting currents, leak and input pair of all traces."""
     later, first = between_spikes(traces), to_first_spike(traces)
-    currents = _currents(traces)
+    currents = _currents(traces, first)
 
     def model(parameters: Mapping[str, float], dataset: Dataset) -> FloatArray:
         if dataset.name == "intervals":
@@ -47,7 +47,7 @@ def fit_neuron(traces: Sequence[NeuronTrace]) -> FitResult:
             return np.asarray(q[1] * (1.0 + q[11] * (y - q[4])))
         return pair_share(q, y, dataset.x["i_in"])
 
-    per_trace = dict(first.at)
+    per_trace = first.at
     datasets = [
         Dataset("intervals", x=later.at, y=np.ones(later.length.size), sigma=INTERVAL_ERROR),
         Dataset("latencies", x=first.at, y=np.ones(first.length.size), sigma=LATENCY_ERROR),
@@ -72,11 +72,10 @@ def _late(parameters: Mapping[str, float], intervals: Intervals, *, from_rest: b
     return np.clip(relative_error(neuron, intervals, from_rest=from_rest), -LARGEST, LARGEST)
 
 
-def _currents(traces: Sequence[NeuronTrace]) -> dict[str, FloatArray]:
+def _currents(traces: Sequence[NeuronTrace], first: Intervals) -> dict[str, FloatArray]:
     """Biases, temperature, input and membrane current of every sample of every rise."""
     sizes = [t.rise.i_mem.size for t in traces]
-    at = to_first_spike(traces)
-    repeated = {name: np.repeat(values, sizes) for name, values in {**at.at, "i_in": at.i_in}.items()}
+    repeated = {name: np.repeat(values, sizes) for name, values in {**first.at, "i_in": first.i_in}.items()}
     return repeated | {"i_mem": np.concatenate([t.rise.i_mem for t in traces])}
 
 

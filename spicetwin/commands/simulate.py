@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spicetwin.output import emit_json
+from spicetwin.writing import write_netcdf
 
 if TYPE_CHECKING:
     import xarray
@@ -53,6 +54,7 @@ def simulate_command(
         )
     summary = summarise(built, result, response)
     if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
         write_netcdf(dataset(specification, built, result, response, summary), output)
     emit_json(summary) if as_json else typer.echo(_text(summary))
 
@@ -139,17 +141,6 @@ def dataset(
         out = out.assign_coords(current=("current", response.current, {"units": "A"}))
         out["f_i_rate"] = ((*grid, "current"), response.rate, {"units": "Hz"})
     return out
-
-
-def write_netcdf(data: xarray.Dataset, path: Path) -> None:
-    """Write through a temporary file beside ``path``; a failure leaves the old file as it was."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        data.to_netcdf(temporary, engine="netcdf4")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _text(s: dict[str, Any]) -> str:

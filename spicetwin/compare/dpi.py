@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +13,7 @@ from circuits.ngspice.pool import Pool
 from spicetwin.compare.neuron import NeuronCase, compare_neuron
 from spicetwin.compare.synapse import SynapseCase, compare_synapse, worst
 from spicetwin.report.document import Check
+from spicetwin.writing import write_netcdf
 
 #: Largest errors that the project accepts.
 WEAK_INVERSION = 0.01
@@ -144,13 +143,7 @@ def write_waveforms(comparison: Comparison, path: Path) -> None:
         coords={"case": [c.name for c in cases], "train": [c.name for c in trains]},
         attrs={"table": comparison.table},
     )
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        dataset.to_netcdf(temporary, engine="netcdf4")
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    write_netcdf(dataset, path)
 
 
 def _padded(rows: Sequence[np.ndarray]) -> np.ndarray:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from pysim.mingru import MinGruChip, MinGruNetwork
 from spicetwin.calibrate.mingru_core import CoreFit, calibration_job, designed, fit_core
 from spicetwin.compare.mingru_cases import FULL, QUICK, CoreCase, Drive, drive
 from spicetwin.report.document import Check
+from spicetwin.writing import write_netcdf
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -214,10 +213,4 @@ def write_states(comparison: MingruComparison, path: Path) -> None:
             variables[f"state_{source}_{k}"] = (dims, state, {"units": "V", "long_name": core.case.name})
             variables[f"code_{source}_{k}"] = (dims, code, {"units": "1", "long_name": core.case.name})
             variables[f"output_{source}_{k}"] = (dims, output, {"units": "1", "long_name": core.case.name})
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        xr.Dataset(variables).to_netcdf(temporary, engine="netcdf4")
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    write_netcdf(xr.Dataset(variables), path)
