@@ -23,11 +23,13 @@ def circuits() -> dict[str, type[Circuit]]:
     ParameterError
         An entry point names something that is no Circuit, or takes a name that is already in use.
     """
+    from circuits.families import denram
     from circuits.families.dpi import DpiNeuron, DpiSynapse
     from circuits.families.fet import NFet, PFet
     from circuits.families.mingru import CELLS
 
-    return _with_third_party((DpiSynapse, DpiNeuron, NFet, PFet, *CELLS), Circuit, CIRCUIT_ENTRY_POINTS)
+    own = (DpiSynapse, DpiNeuron, NFet, PFet, *CELLS, *denram.CELLS)
+    return _with_third_party(own, Circuit, CIRCUIT_ENTRY_POINTS)
 
 
 def testbenches() -> dict[str, type[Testbench]]:
@@ -38,6 +40,7 @@ def testbenches() -> dict[str, type[Testbench]]:
     ParameterError
         An entry point names something that is no Testbench, or takes a name that is already in use.
     """
+    from circuits.families.denram_delay import DELAY_TESTBENCHES
     from circuits.families.dpi_neuron import NEURON_TESTBENCHES
     from circuits.families.dpi_synapse import SYNAPSE_TESTBENCHES
     from circuits.families.dpi_synapse_static import STATIC_TESTBENCHES
@@ -48,7 +51,7 @@ def testbenches() -> dict[str, type[Testbench]]:
 
     dpi = (*SYNAPSE_TESTBENCHES, *STATIC_TESTBENCHES, *NEURON_TESTBENCHES)
     mingru = (*LINE_TESTBENCHES, *DYNAMIC_TESTBENCHES, *CONVERTER_TESTBENCHES)
-    own = (*dpi, *mingru, FetIdVg, PFetIdVg)
+    own = (*dpi, *mingru, *DELAY_TESTBENCHES, FetIdVg, PFetIdVg)
     return _with_third_party(own, Testbench, TESTBENCH_ENTRY_POINTS)
 
 
