@@ -17,6 +17,9 @@ from calibration.readers.units import UnitError, quantity
 
 Group = Literal["joint", "each"]
 Kind = Literal["laws", "in_the_loop"]
+Statistic = Literal["median", "mean", "spread", "share", "counts"]
+ResidualMeasure = Literal["rms", "largest", "distance"]
+PredictionMeasure = Literal["log", "difference"]
 
 
 class RecipeError(ValueError):
@@ -40,13 +43,36 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
+class Reduction:
+    """Rows of a curve brought together: one statistic of ``column`` per combination of the ``by`` columns.
+
+    ``median``, ``mean``, ``spread`` (standard deviation) and ``share`` (of the rows with ``column`` below
+    ``below``) give the columns ``by``, ``column``, ``column_sigma`` (its standard error) and ``rows``.
+    ``counts`` is a histogram over ``bins`` equal steps of ln(column) between the two ``edges`` with all that is
+    lower or higher in one more bin at either end: columns ``low``, ``high``, ``counts``, ``total``. Groups of
+    fewer than ``minimum`` rows are left out.
+    """
+
+    column: str
+    statistic: Statistic
+    by: tuple[str, ...]
+    minimum: int = 1
+    below: float | None = None
+    edges: tuple[float, float] | None = None
+    bins: int = 50
+
+
+@dataclass(frozen=True, slots=True)
 class Response:
     """A measured column and the law that predicts it.
 
     ``inputs`` maps the law's inputs to columns or conditions. ``sigma`` is the noise at rest (relative for
-    ``lognormal``, where ``sigma_absolute`` in the unit of the column adds to it). With ``time_jitter`` the
+    ``lognormal``, where ``sigma_absolute`` in the unit of the column adds to it). With ``sigma_column`` a column
+    of standard errors in the unit of the response adds to both, in quadrature. With ``time_jitter`` the
     instant of a sample is uncertain too, by a spread estimated from the residuals. With ``plot_change`` the
-    figure shows the change from the prediction nearest the zero of the x axis, for small dependences.
+    figure shows the change from the prediction nearest the zero of the x axis, for small dependences. ``plot_x``
+    is the input on the x axis (default the law's first), ``plot_by`` an input whose values become curves; both
+    take means over the law's other inputs.
     """
 
     column: str
@@ -57,6 +83,9 @@ class Response:
     sigma_absolute: float = 0.0
     time_jitter: bool = False
     plot_change: bool = False
+    sigma_column: str | None = None
+    plot_x: str | None = None
+    plot_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,20 +153,27 @@ class Trend:
 
 @dataclass(frozen=True, slots=True)
 class ResidualLimit:
-    """Highest accepted rms of the relative residuals y/prediction - 1, of each data set of a response."""
+    """Highest accepted residual of each data set of a response.
+
+    ``measure``: ``rms`` or ``largest`` of the relative residuals y/prediction - 1; ``distance``, the largest
+    difference of the cumulative sums of counts and prediction as a share of all counts (Kolmogorov-Smirnov, at
+    the edges of the bins).
+    """
 
     name: str
     response: str
     limit: float
+    measure: ResidualMeasure = "rms"
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """Joint fit without one value of ``leave`` (a condition or an input); its rows are then predicted.
 
-    Judged is the rms of ln(measured/predicted) over the uncensored rows of what was left out. ``where`` limits
-    what is left out to some curves. ``only`` limits the judgement to some values; the rest are shown, with
-    ``note`` as the reason.
+    Judged is the rms over the uncensored rows of what was left out: of ln(measured/predicted) (``measure``
+    ``log``) or of measured - predicted (``difference``). ``where`` limits what is left out to some curves;
+    ``together`` lists values of ``leave`` that are left out at once. ``only`` limits the judgement to some
+    values; the rest are shown, with ``note`` as the reason.
     """
 
     name: str
@@ -146,6 +182,8 @@ class Prediction:
     only: tuple[str, ...] = ()
     note: str = ""
     where: Mapping[str, float | str] = field(default_factory=dict)
+    measure: PredictionMeasure = "log"
+    together: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -173,6 +211,7 @@ class Recipe:
     relative_sigma: bool = False
     cluster: str | None = None
     notes: tuple[str, ...] = ()
+    reduction: Reduction | None = None
     conditions: Mapping[str, float | str] = field(default_factory=dict)
     circuit: Mapping[str, str | float] = field(default_factory=dict)
 
@@ -274,7 +313,7 @@ class _Parser:
         self.keys(
             table,
             "the recipe",
-            "filter criteria alone holdout accept trend residual predict conditions circuit",
+            "filter reduce criteria alone holdout accept trend residual predict conditions circuit",
             "recipe data response parameters",
         )
         head = self.keys(table["recipe"], "[recipe]", "kind notes step relative_sigma cluster", "name title")
@@ -306,6 +345,7 @@ class _Parser:
             relative_sigma=bool(head.get("relative_sigma")),
             cluster=head.get("cluster"),
             notes=tuple(head.get("notes", ())),
+            reduction=self.reduction(table["reduce"]) if "reduce" in table else None,
             conditions={k: self.value(v, k) for k, v in table.get("conditions", {}).items()},
             circuit=dict(table.get("circuit", {})),
         )
@@ -367,7 +407,7 @@ class _Parser:
         table = self.keys(
             raw,
             "[[response]]",
-            "law sigma sigma_absolute time_jitter plot_change inputs",
+            "law sigma sigma_absolute sigma_column time_jitter plot_change plot_x plot_by inputs",
             "column likelihood",
         )
         likelihood = self.choice(table["likelihood"], get_args(Likelihood), "likelihood")
@@ -393,6 +433,25 @@ class _Parser:
             self.value(table.get("sigma_absolute", 0.0), "sigma_absolute"),
             bool(table.get("time_jitter")),
             bool(table.get("plot_change")),
+            table.get("sigma_column"),
+            table.get("plot_x"),
+            table.get("plot_by"),
+        )
+
+    def reduction(self, raw: Any) -> Reduction:
+        """``[reduce]``."""
+        table = self.keys(raw, "[reduce]", "by minimum below edges bins", "column statistic")
+        statistic = self.choice(table["statistic"], get_args(Statistic), "statistic")
+        if (statistic == "share") != ("below" in table) or (statistic == "counts") != ("edges" in table):
+            raise self.fail("[reduce]: a share needs below, counts need edges", "statistic")
+        return Reduction(
+            self.text(table, "column"),
+            statistic,  # type: ignore[arg-type]
+            tuple(table.get("by", ())),
+            int(table.get("minimum", 1)),
+            self.value(table["below"], "below") if "below" in table else None,
+            self.ends(table["edges"], "edges", "edges") if "edges" in table else None,
+            int(table.get("bins", 50)),
         )
 
     def parameter(self, name: str, raw: Any) -> ParameterRule:
@@ -464,14 +523,17 @@ class _Parser:
 
     def residual(self, raw: Any) -> ResidualLimit:
         """A ``[[residual]]``."""
-        table = self.keys(raw, "[[residual]]", "", "name response limit")
+        table = self.keys(raw, "[[residual]]", "measure", "name response limit")
         return ResidualLimit(
-            self.text(table, "name"), self.text(table, "response"), self.value(table["limit"], "limit")
+            self.text(table, "name"),
+            self.text(table, "response"),
+            self.value(table["limit"], "limit"),
+            self.choice(table.get("measure", "rms"), get_args(ResidualMeasure), "measure"),  # type: ignore[arg-type]
         )
 
     def prediction(self, raw: Any) -> Prediction:
         """A ``[[predict]]``."""
-        table = self.keys(raw, "[[predict]]", "only note where", "name leave limit")
+        table = self.keys(raw, "[[predict]]", "only note where measure together", "name leave limit")
         return Prediction(
             self.text(table, "name"),
             self.text(table, "leave"),
@@ -479,4 +541,6 @@ class _Parser:
             tuple(table.get("only", ())),
             table.get("note", ""),
             dict(table.get("where", {})),
+            self.choice(table.get("measure", "log"), get_args(PredictionMeasure), "measure"),  # type: ignore[arg-type]
+            tuple(self.value(v, "together") for v in table.get("together", ())),
         )

@@ -11,6 +11,7 @@ import numpy as np
 from calibration.fitting.dataset import Condition, Dataset, FloatArray
 from calibration.measured import Campaign, Measured
 from calibration.recipe import Filter, Recipe, RecipeError, Response
+from calibration.recipe_reduce import reduced
 
 SMALLEST = 1e-300
 
@@ -43,6 +44,8 @@ def prepare(recipe: Recipe, campaign: Campaign) -> tuple[tuple[Dataset, ...], tu
         excluded += [Excluded(measured.name, e.reason, e.rows) for e in filtered.exclusions]
         if filtered.rows == 0:
             continue
+        if recipe.reduction is not None:
+            filtered = reduced(filtered, recipe.reduction)
         for trace, part in _split(recipe, filtered):
             datasets += [_dataset(recipe, response, trace, part) for response in recipe.responses]
     if not datasets:
@@ -119,6 +122,11 @@ def _dataset(recipe: Recipe, response: Response, trace: str, measured: Measured)
     sigma: FloatArray | float | None = response.sigma
     if response.sigma_absolute > 0 and response.likelihood == "lognormal":
         sigma = np.hypot(response.sigma or 0.0, response.sigma_absolute / np.maximum(y, SMALLEST))
+    if response.sigma_column is not None:
+        error = _column(measured, response.sigma_column)
+        if response.likelihood == "lognormal":
+            error = error / np.maximum(y, SMALLEST)
+        sigma = np.hypot(0.0 if sigma is None else sigma, error)
     return Dataset(f"{trace}.{response.column}", x, y, sigma, response.likelihood, censored, conditions)
 
 

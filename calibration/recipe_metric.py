@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.fitting.dataset import Condition, Dataset, FitError, FloatArray
-from calibration.fitting.result import FitResult
+from calibration.fitting.result import DatasetFit, FitResult
 from calibration.recipe import Prediction, RecipeError, ResidualLimit
 from calibration.recipe_data import matches
 
@@ -40,7 +40,7 @@ def impossible(check: str, subject: str, limit: float, why: str) -> Metric:
 
 
 def residual_metrics(limits: Sequence[ResidualLimit], fits: Mapping[str, FitResult]) -> list[Metric]:
-    """Rms relative residual of every data set that a limit names.
+    """Residual of every data set that a limit names.
 
     Raises
     ------
@@ -58,12 +58,23 @@ def residual_metrics(limits: Sequence[ResidualLimit], fits: Mapping[str, FitResu
         if not mine:
             raise RecipeError(f"{rule.name}: no fit of {rule.response!r}")
         for part in mine:
-            seen = ~part.dataset.censored_mask
-            relative = part.dataset.y[seen] / part.prediction[seen] - 1.0
-            rms = float(np.sqrt(np.mean(relative**2)))
-            subject = str(part.dataset.conditions.get("name", part.name))
-            found.append(Metric(rule.name, subject, rms, 0.0, rms, rule.limit, rms <= rule.limit))
+            value = _residual(rule, part)
+            subject = str(part.dataset.conditions.get("trace", part.name))
+            found.append(Metric(rule.name, subject, value, 0.0, value, rule.limit, value <= rule.limit))
     return found
+
+
+def _residual(rule: ResidualLimit, part: DatasetFit) -> float:
+    """The residual of one data set that the rule names."""
+    seen = ~part.dataset.censored_mask
+    y, prediction = part.dataset.y[seen], part.prediction[seen]
+    if rule.measure == "distance":
+        # The last bin holds what is beyond the range: the sum over all bins is no distance.
+        return float(np.max(np.abs(np.cumsum(y - prediction)[:-1])) / np.sum(y))
+    relative = y / prediction - 1.0
+    if rule.measure == "largest":
+        return float(np.max(np.abs(relative)))
+    return float(np.sqrt(np.mean(relative**2)))
 
 
 def predicted_curves(
@@ -79,21 +90,35 @@ def predicted_curves(
     mine = [dataset for dataset in datasets if matches(dataset.conditions, rule.where)]
     others = [dataset for dataset in datasets if not matches(dataset.conditions, rule.where)]
     found = []
-    for value in dict.fromkeys(value for dataset in mine for value in _values(rule, dataset)):
-        out = [part for dataset in mine if (part := _rows(rule.leave, dataset, value, inside=True))]
-        kept = [part for dataset in mine if (part := _rows(rule.leave, dataset, value, inside=False))]
+    values = tuple(dict.fromkeys(value for dataset in mine for value in _values(rule, dataset)))
+    for left in _together(rule, values):
+        subject = ", ".join(_text(value) for value in left)
+        out = [part for dataset in mine if (part := _rows(rule.leave, dataset, left, inside=True))]
+        kept = [part for dataset in mine if (part := _rows(rule.leave, dataset, left, inside=False))]
         if not (training := [*kept, *others]):
-            why = f"all data have {rule.leave} = {_text(value)}"
-            found.append(impossible(rule.name, _text(value), rule.limit, why))
+            why = f"all data have {rule.leave} = {subject}"
+            found.append(impossible(rule.name, subject, rule.limit, why))
             continue
         try:
             trained = solve(training)
-            errors = np.concatenate([_log_errors(part, predict(part, trained)) for part in out])
+            errors = np.concatenate([_errors(rule, part, predict(part, trained)) for part in out])
         except FitError as error:
-            found.append(impossible(rule.name, _text(value), rule.limit, str(error)))
+            found.append(impossible(rule.name, subject, rule.limit, str(error)))
         else:
-            found.append(_judged(rule, value, errors, trained))
+            found.append(_judged(rule, subject, errors, trained))
     return found
+
+
+def _together(rule: Prediction, values: Sequence[Condition]) -> list[tuple[Condition, ...]]:
+    """Groups of values that are left out at once: each value alone, or those that the rule lists."""
+    if not rule.together:
+        return [(value,) for value in values]
+    known = {wanted: [v for v in values if matches({"v": v}, {"v": wanted})] for wanted in rule.together}
+    if absent := [wanted for wanted, found in known.items() if not found]:
+        raise RecipeError(
+            f"{rule.name}: no data at {rule.leave} = {absent[0]:g}; they have {', '.join(map(_text, values))}"
+        )
+    return [tuple(v for found in known.values() for v in found)]
 
 
 def _values(rule: Prediction, dataset: Dataset) -> list[Condition]:
@@ -105,11 +130,11 @@ def _values(rule: Prediction, dataset: Dataset) -> list[Condition]:
     return [dataset.conditions[rule.leave]]
 
 
-def _rows(leave: str, dataset: Dataset, value: Condition, *, inside: bool) -> Dataset | None:
-    """Rows of a data set at the value left out, or the others; ``None`` where there are none."""
+def _rows(leave: str, dataset: Dataset, left: Sequence[Condition], *, inside: bool) -> Dataset | None:
+    """Rows of a data set at the values left out, or the others; ``None`` where there are none."""
     if leave not in dataset.x:
-        return dataset if (dataset.conditions[leave] == value) is inside else None
-    mask = (dataset.x[leave] == value) == inside
+        return dataset if (dataset.conditions[leave] in left) is inside else None
+    mask = np.isin(dataset.x[leave], np.array(left)) == inside
     if not np.any(mask):
         return None
     return dataclasses.replace(
@@ -121,15 +146,16 @@ def _rows(leave: str, dataset: Dataset, value: Condition, *, inside: bool) -> Da
     )
 
 
-def _log_errors(dataset: Dataset, prediction: FloatArray) -> FloatArray:
-    """ln(measured/predicted) of the uncensored rows."""
+def _errors(rule: Prediction, dataset: Dataset, prediction: FloatArray) -> FloatArray:
+    """ln(measured/predicted), or measured - predicted, of the uncensored rows."""
     seen = ~dataset.censored_mask
+    if rule.measure == "difference":
+        return np.asarray(dataset.y[seen] - prediction[seen], dtype=np.float64)
     return np.asarray(np.log(dataset.y[seen] / prediction[seen]), dtype=np.float64)
 
 
-def _judged(rule: Prediction, value: Condition, errors: FloatArray, trained: FitResult) -> Metric:
-    """Metric of one value left out; a training fit that failed does not pass."""
-    subject = _text(value)
+def _judged(rule: Prediction, subject: str, errors: FloatArray, trained: FitResult) -> Metric:
+    """Metric of what was left out; a training fit that failed does not pass."""
     if not errors.size:
         return impossible(rule.name, subject, rule.limit, "all its rows are censored")
     rms = float(np.sqrt(np.mean(errors**2)))

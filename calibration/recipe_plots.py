@@ -30,6 +30,9 @@ LABELS = {
     "temperature": "temperature",
     "r_on": "on-resistance",
     "i_off": "off-current",
+    "v_wl": "word-line voltage",
+    "v_line": "line voltage",
+    "r_after": "resistance after the pulse",
 }
 MOST_CURVES = 8
 
@@ -40,7 +43,7 @@ def panels(recipe: Recipe) -> list[Panel]:
     for response in recipe.responses:
         if recipe.kind == "laws":
             law = get_law(response.law)
-            x = next(iter(law.inputs))
+            x = response.plot_x or next(iter(law.inputs))
             x_unit, y_unit = law.inputs[x], law.output
         else:
             x, x_unit, y_unit = "time", "s", "A" if response.column.startswith("i") else "V"
@@ -70,8 +73,51 @@ def plot_recipe(result: RecipeResult, path: Path) -> None:
         else part
         for part in shown.datasets
     )
+    for response, panel in zip(result.recipe.responses, shown_panels, strict=True):
+        if response.plot_x or response.plot_by:
+            datasets = tuple(
+                curve
+                for part in datasets
+                for curve in (
+                    _sections(part, panel.x, response.plot_by)
+                    if part.dataset.conditions["response"] == response.column
+                    else (part,)
+                )
+            )
     figure = plot_fit(replace(shown, datasets=datasets), shown_panels, result.recipe.title)
     save_figure(figure, path)
+
+
+def _sections(part: DatasetFit, x: str, by: str | None) -> tuple[DatasetFit, ...]:
+    """One curve over ``x`` per value of ``by``: means of data and prediction over all other inputs."""
+    inputs = part.dataset.x
+    labels = inputs[by] if by is not None else np.zeros(len(part.dataset.y))
+    values = np.unique(labels)
+    if len(values) > MOST_CURVES:
+        values = values[np.linspace(0, len(values) - 1, MOST_CURVES).astype(int)]
+    found = []
+    for value in values:
+        rows = labels == value
+        places, member = np.unique(inputs[x][rows], return_inverse=True)
+        counts = np.bincount(member)
+        y, prediction, residual = (
+            np.bincount(member, column[rows]) / counts
+            for column in (part.dataset.y, part.prediction, part.residual)
+        )
+        name = str(part.dataset.conditions["name"]) + ("" if by is None else f" {by} {value:.3g}")
+        data = replace(
+            part.dataset,
+            x={x: places},
+            y=y,
+            sigma=None
+            if part.dataset.sigma is None
+            else 1.0 / np.sqrt(np.bincount(member, part.dataset.sigma_array[rows] ** -2.0)),
+            censored=None,
+            conditions={**part.dataset.conditions, "name": name},
+        )
+        # The mean of n residuals scatters by 1/sqrt(n).
+        found.append(DatasetFit(data, prediction, residual * np.sqrt(counts), np.zeros(len(y))))
+    return tuple(found)
 
 
 def _as_change(part: DatasetFit, x: str) -> DatasetFit:

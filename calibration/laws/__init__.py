@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import entry_points
 
-from calibration.laws import dpi, dpi_bias, fet, generic, mim, mos_cv, neuron, switch
+from calibration.laws import delay, dpi, dpi_bias, fet, generic, mim, mos_cv, neuron, rram, switch
 from calibration.laws.law import Law, LawParam
 
 __all__ = ["ENTRY_POINTS", "Law", "LawParam", "UnknownLaw", "get_law", "laws"]
@@ -16,10 +16,12 @@ OWN_LAWS: dict[str, Law] = {
         *dpi.LAWS,
         *dpi_bias.LAWS,
         *neuron.LAWS,
+        *delay.LAWS,
         *fet.LAWS,
         *mim.LAWS,
         *switch.LAWS,
         *mos_cv.LAWS,
+        *rram.LAWS,
         *generic.LAWS,
     )
 }
