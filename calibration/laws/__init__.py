@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from importlib.metadata import entry_points
 
-from calibration.laws import delay, dpi, dpi_bias, fet, generic, mim, mos_cv, neuron, rram, switch
+from calibration.laws import (
+    delay,
+    dpi,
+    dpi_bias,
+    fet,
+    generic,
+    mim,
+    mos_cv,
+    neuron,
+    rram,
+    rram_spread,
+    switch,
+)
 from calibration.laws.law import Law, LawParam
 
 __all__ = ["ENTRY_POINTS", "Law", "LawParam", "UnknownLaw", "get_law", "laws"]
@@ -22,6 +34,7 @@ OWN_LAWS: dict[str, Law] = {
         *switch.LAWS,
         *mos_cv.LAWS,
         *rram.LAWS,
+        *rram_spread.LAWS,
         *generic.LAWS,
     )
 }

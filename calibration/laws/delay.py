@@ -21,6 +21,20 @@ def level(
     return np.asarray(np.asarray(slope) * level + offset + np.asarray(coefficient) * rise, dtype=np.float64)
 
 
+def pulse(
+    supply: Values,
+    temperature: Values,
+    per_volt: Values,
+    v_switch: Values,
+    coefficient: Values,
+    temperature_ref: Values,
+) -> FloatArray:
+    """Width of a pulse that a constant current makes of a capacitor charged to the supply."""
+    rise = np.asarray(temperature, dtype=np.float64) - temperature_ref
+    swing = np.asarray(supply, dtype=np.float64) - v_switch
+    return np.asarray(per_volt * swing * np.exp(np.asarray(coefficient) * rise), dtype=np.float64)
+
+
 LAWS = (
     Law(
         "delay_level",
@@ -35,5 +49,19 @@ LAWS = (
         },
         "V = slope V_rail + offset + coefficient (T - T_ref)",
         "charge injection and offset of a threshold stage, to first order",
+    ),
+    Law(
+        "delay_pulse",
+        pulse,
+        {"supply": "V", "temperature": "K"},
+        "s",
+        {
+            "per_volt": LawParam("s/V", 1e-5, (1e-12, 1.0), "log", "capacitance over current"),
+            "v_switch": LawParam("V", 0.4, (-2.0, 2.0), description="voltage that ends the pulse"),
+            "coefficient": LawParam("1/K", 0.0, (-0.1, 0.1), description="relative drift"),
+            "temperature_ref": T_REF,
+        },
+        "t = (C/I) (V_DD - V_sw) exp(tc (T - T_ref))",
+        "current-starved monostable",
     ),
 )

@@ -41,6 +41,8 @@ def testbenches() -> dict[str, type[Testbench]]:
         An entry point names something that is no Testbench, or takes a name that is already in use.
     """
     from circuits.families.denram_delay import DELAY_TESTBENCHES
+    from circuits.families.denram_derived import DERIVED_TESTBENCHES
+    from circuits.families.denram_static import STATIC_TESTBENCHES as DELAY_STATIC
     from circuits.families.dpi_neuron import NEURON_TESTBENCHES
     from circuits.families.dpi_synapse import SYNAPSE_TESTBENCHES
     from circuits.families.dpi_synapse_static import STATIC_TESTBENCHES
@@ -51,7 +53,8 @@ def testbenches() -> dict[str, type[Testbench]]:
 
     dpi = (*SYNAPSE_TESTBENCHES, *STATIC_TESTBENCHES, *NEURON_TESTBENCHES)
     mingru = (*LINE_TESTBENCHES, *DYNAMIC_TESTBENCHES, *CONVERTER_TESTBENCHES)
-    own = (*dpi, *mingru, *DELAY_TESTBENCHES, FetIdVg, PFetIdVg)
+    denram = (*DELAY_TESTBENCHES, *DELAY_STATIC, *DERIVED_TESTBENCHES)
+    own = (*dpi, *mingru, *denram, FetIdVg, PFetIdVg)
     return _with_third_party(own, Testbench, TESTBENCH_ENTRY_POINTS)
 
 

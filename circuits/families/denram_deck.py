@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
+from circuits.circuit import ParameterError
 from circuits.deck import DEFAULT_OPTIONS, Deck
-from circuits.families.denram_cell import CORE, MEMORY, DelayCell
+from circuits.families.denram_cell import CORE, MEMORY, STAGE, DelayCell
 from circuits.families.dpi_deck import LARGEST_STEP, spike_source, supply_voltage
 from circuits.process import Process
 from circuits.subcircuit import instance_line, subcircuit_lines
@@ -74,6 +76,49 @@ def leakage_deck(dut: DelayCell, process: Process, conditions: Conditions) -> De
         save=("vc", "vforce#branch"),
         options=DELAY_OPTIONS,
         temperature=conditions.temperature,
+    )
+
+
+def stage_deck(
+    dut: DelayCell, process: Process, conditions: Conditions, low: float, high: float, step: float
+) -> Deck:
+    """Deck of the threshold stage alone, its input swept upwards and downwards."""
+    supply = supply_voltage(process, conditions)
+    stage = dut.instances()[STAGE]
+    lines = [*process.cards(conditions.corner, stage.geometries().values()), *subcircuit_lines(type(stage)())]
+    lines += [*rail_lines(dut, supply), "vforce vc 0 0"]
+    own = f"x{STAGE} "
+    lines += [line for line in cell_lines(dut, conditions.mismatch) if line.startswith(own)]
+    sweeps = (f"dc vforce {low!r} {high!r} {step!r}", f"dc vforce {high!r} {low!r} {-step!r}")
+    return Deck(
+        title=f"{dut.name} threshold {process.name} {conditions.corner}",
+        lines=tuple(lines),
+        analyses=sweeps,
+        save=("vc", "h", "vdd#branch"),
+        options=DELAY_OPTIONS,
+        temperature=conditions.temperature,
+    )
+
+
+def stage_noise_deck(dut: DelayCell, process: Process, conditions: Conditions, f_low: float) -> Deck:
+    """Deck of the comparator alone with both inputs at the threshold: gain and noise of its first stage.
+
+    Raises
+    ------
+    ParameterError
+        For a Schmitt trigger, which has no such operating point.
+    """
+    if dut.stage != "comparator":
+        raise ParameterError(
+            f"{dut.name}: a Schmitt trigger has no stable trip point; accepted: a comparator"
+        )
+    base = stage_deck(dut, process, conditions, dut.v_th, 2 * dut.v_th, dut.v_th)
+    forced = f"vforce vc 0 dc {dut.v_th!r} ac 1"
+    lines = tuple(forced if line.startswith("vforce") else line for line in base.lines)
+    band = f"dec 10 {f_low!r} 1e9"
+    first = f"x{STAGE}.d"
+    return dataclasses.replace(
+        base, lines=lines, analyses=(f"ac {band}", f"noise v({first}) vforce {band}"), save=(first,)
     )
 
 

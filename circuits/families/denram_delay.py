@@ -54,8 +54,11 @@ class DelayBench(Testbench):
             raise MeasureFailed(
                 f"the simulator stepped over input spikes: {seen} of {expected} are in the waveform"
             )
-        if abs(waves["vc"][0]) > 0.05 or waves["out"][0] > half:
-            raise MeasureFailed("the cell does not rest at the start of the run")
+        # The set switch leaks: with a large memory the capacitor of a decay rests some 0.1 V above ground.
+        if abs(waves["vc"][0]) > 0.7 * self.dut.trip(2 * half) or waves["out"][0] > half:
+            raise MeasureFailed(
+                f"the cell does not rest at the start of the run: {waves['vc'][0]:g} V on the capacitor"
+            )
         return waves
 
 
@@ -78,7 +81,7 @@ class DelaySpike(DelayBench):
         Observable("e_event", "J", "energy from supply and set level for this spike, static part taken off"),
         Observable("e_ramp", "J", "its part from the supply between the spike and the output pulse"),
         Observable(
-            "i_ramp", "A", "largest supply current over that time, static part taken off, edges left out"
+            "i_ramp", "A", "largest supply current in the middle 80 % of that time, static part taken off"
         ),
         Observable("p_static", "W", "power from the supply at rest, bias diodes left out"),
         Observable("p_bias", "W", "power of the bias branches at rest"),
@@ -111,13 +114,14 @@ class DelaySpike(DelayBench):
         over = begin + self.t_spike + 2 * EDGE
         rest = 0.5 * LEAD
         p_static = -supply * at(t, waves["vdd#branch"], rest)
-        ramp = window(t, -waves["vdd#branch"], over, fired - 0.02 * (fired - over))
+        # A tenth at either end: the edges of spike, stage and pulse are no part of the ramp.
+        ramp = window(t, -waves["vdd#branch"], over + 0.1 * (fired - over), fired - 0.1 * (fired - over))
         end = float(t[-1])
         set_energy = supply_energy(t, waves["vset#branch"], self.dut.v_set, rest, end)
         e_ramp = supply_energy(t, waves["vdd#branch"], supply, over, fired) - p_static * (fired - over)
         return {
             "t_d": fired - begin,
-            "v_start": at(t, memory, over),
+            "v_start": at(t, memory, over) if decays else float(memory[t < over].max()),
             "v_trip": at(t, waves["vc"], tripped),
             "t_stage": fired - tripped,
             "t_pulse": pulse_width(t, waves["out"], half, begin),

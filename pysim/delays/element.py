@@ -95,6 +95,8 @@ class DelayElement:
         Leakage out of the capacitor at 0 V (A) and its increase with voltage (S).
     t_stage
         What threshold stage and input switch add to every delay (s).
+    lag
+        Of the threshold stage (V s): it integrates its overdrive, so a ramp of slope S is seen sqrt(lag / S) late.
     t_rearm
         From an output pulse until the element takes a spike again (s); ``charge`` only.
     topology
@@ -114,6 +116,7 @@ class DelayElement:
     i_leak: ArrayLike = 0.0
     g_leak: ArrayLike = 0.0
     t_stage: ArrayLike = 0.0
+    lag: ArrayLike = 0.0
     t_rearm: ArrayLike = 0.0
     topology: Topology = "decay"
 
@@ -165,7 +168,8 @@ class DelayElement:
         fires = (end > 0.0) & np.all(net > 0.0, axis=-1)
         safe = np.where(fires[..., None], net, 1.0)
         time = c * 0.5 * span[..., 0] * np.sum(weights * w / safe, axis=-1)
-        total: FloatArray = np.where(fires, time, np.inf) + np.asarray(self.t_stage, dtype=np.float64)
+        late = np.sqrt(np.asarray(self.lag, dtype=np.float64) * c / np.where(fires, end, 1.0))
+        total: FloatArray = np.where(fires, time + late, np.inf) + np.asarray(self.t_stage, dtype=np.float64)
         return total
 
     def filter(self, spike_times: ArrayLike, element: tuple[int, ...] = ()) -> FloatArray:
@@ -197,7 +201,9 @@ class DelayElement:
         if not np.isfinite(delay):
             return times[:0]
         if self.topology == "decay":
-            return times[np.append(np.diff(times) > delay, np.ones(min(times.size, 1), bool))]
+            last = np.ones(min(times.size, 1), np.bool_)
+            alone: FloatArray = times[np.append(np.diff(times) > delay, last)]
+            return alone
         kept: list[float] = []
         for time in times:
             if not kept or time > kept[-1] + delay + rearm:
@@ -239,7 +245,7 @@ def spike_train(times: ArrayLike) -> FloatArray:
 def _check(name: str, array: FloatArray) -> None:
     positive = name in ("resistance", "capacitance", "v_start", "v_trip", "v_sinh")
     bad = np.isnan(array) | (np.isinf(array) & (name != "v_sinh"))
-    bad |= (array <= 0.0) if positive else np.zeros(array.shape, bool)
+    bad |= (array <= 0.0) if positive else (array < 0.0) & (name in ("lag", "t_rearm"))
     if np.any(bad):
-        accepted = "above 0" if positive else "finite"
+        accepted = "above 0" if positive else "finite, and 0 or more for lag and t_rearm"
         raise ModelError(f"delay element: {name} = {float(array[bad].flat[0])!r}; accepted: {accepted}")
