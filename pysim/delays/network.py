@@ -26,12 +26,15 @@ class LayerRun:
         Of spiking somata, one channel a neuron.
     peak
         Largest voltages of integrating somata, shape (samples, neurons).
+    located
+        Rows (sample, neuron, time in s from step 0) of spikes whose crossings were located, sorted.
     kernel_error
         Largest error of the kernels that fixed exponentials make up; 0 without them.
     """
 
     spikes: Events | None = None
     peak: NDArray[np.float64] | None = None
+    located: NDArray[np.float64] | None = None
     kernel_error: float = 0.0
 
     @property
@@ -65,6 +68,8 @@ def run_layer(layer: DelayLayer, events: Events, backend: Backend = "numba") -> 
         return LayerRun(peak=_integrating(layer, layer.soma, events))
     if isinstance(layer.tau_synapse, np.ndarray):
         return _exponentials(layer, layer.soma, events, backend)
+    if layer.soma.located:
+        return _located(layer, layer.soma, events, backend)
     if backend == "numpy":
         return LayerRun(spikes=Events.from_dense(reference.spiking(layer, layer.soma, events)))
     return LayerRun(spikes=_spiking(layer, layer.soma, events))
@@ -109,6 +114,16 @@ def _exponentials(layer: DelayLayer, soma: SpikingSoma, events: Events, backend:
 
     words = kernel.run(layer, soma, events)
     return LayerRun(spikes=spikes_of(words, layer.neurons), kernel_error=basis.error)
+
+
+def _located(layer: DelayLayer, soma: SpikingSoma, events: Events, backend: Backend) -> LayerRun:
+    if backend == "numpy":
+        spikes, rows = reference.located(layer, soma, events)
+        return LayerRun(spikes=Events.from_dense(spikes), located=rows)
+    from pysim.kernels import delays_located as kernel
+
+    words, rows = kernel.run(layer, soma, events)
+    return LayerRun(spikes=spikes_of(words, layer.neurons), located=rows)
 
 
 def spikes_of(words: NDArray[np.uint64], neurons: int) -> Events:

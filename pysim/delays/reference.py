@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from pysim.delays.crossing import first_crossing, response
 from pysim.delays.events import Events
 from pysim.delays.layer import DelayLayer
 from pysim.delays.soma import IntegratingSoma, SpikingSoma, coupling
@@ -55,6 +56,39 @@ def spiking(layer: DelayLayer, soma: SpikingSoma, events: Events) -> NDArray[np.
             voltage = np.where(spikes[n, t], soma.reset, voltage)
             current = decay * current + arriving[t]
     return spikes
+
+
+def located(layer: DelayLayer, soma: SpikingSoma, events: Events) -> tuple[NDArray[np.bool_], FloatArray]:
+    """Spikes (samples, steps, neurons) with crossings located inside the step, and rows (sample, neuron, time).
+
+    A spike in the open step before t is one of step t; times (s) count from step 0. A neuron may spike several times
+    in a step.
+    """
+    dt, tau_m, tau_s = layer.dt, soma.tau_membrane, float(np.asarray(layer.tau_synapse))
+    keep, decay = math.exp(-dt / tau_m), math.exp(-dt / tau_s)
+    gain = float(coupling(dt, tau_m, tau_s))
+    spikes = np.zeros((events.samples, events.steps, layer.neurons), np.bool_)
+    rows = []
+    for n in range(events.samples):
+        arriving = drive(events, layer.delays, layer.weights, n)
+        voltage, current = np.zeros(layer.neurons), np.zeros(layer.neurons)
+        for t in range(events.steps):
+            after = keep * voltage + gain * current
+            for j in np.flatnonzero((current > soma.threshold) | (voltage >= soma.threshold)):
+                v, i, spent = float(voltage[j]), float(current[j]), 0.0
+                wait = first_crossing(v, i, dt, tau_m, tau_s, soma.threshold)
+                while wait >= 0.0:
+                    spent += wait
+                    i *= math.exp(-wait / tau_s)
+                    v = soma.reset
+                    spikes[n, t, j] = True
+                    rows.append((n, j, (t - 1) * dt + spent))
+                    left = dt - spent
+                    after[j] = v * math.exp(-left / tau_m) + i * response(left, tau_m, tau_s)
+                    wait = first_crossing(v, i, left, tau_m, tau_s, soma.threshold)
+            voltage = after
+            current = decay * current + arriving[t]
+    return spikes, np.array(sorted(rows), np.float64).reshape(-1, 3)
 
 
 def integrating(layer: DelayLayer, soma: IntegratingSoma, events: Events) -> FloatArray:

@@ -1,8 +1,8 @@
 """Compiled layers with delays: :mod:`pysim.delays.reference`.
 
-A block of 64 neurons keeps what is under way to it in a ring of its own, which stays in the first cache: row r holds
-what arrives in the steps t = r (mod rows). An event adds one weight a synapse at a stored offset from the present
-row. Weights are integer codes, so their sums are exact in any order. Tasks are pairs of block and sample, block
+A block of 64 neurons keeps what is under way to it in a ring of its own, which stays in the first cache: rows r and
+rows + r hold what arrives in the steps t = r (mod rows). An event adds one weight a synapse at a stored offset from
+the present row; the ring's second half takes what lies beyond its end, so no place has to be wrapped. Weights are integer codes, so their sums are exact in any order. Tasks are pairs of block and sample, block
 first, so that a core meets the same weights again and again.
 """
 
@@ -18,16 +18,13 @@ BLOCK = 64
 
 
 @njit(inline="always")
-def _scatter(
-    ring: Array, codes: Array, offsets: Array, start: Array, channel: Array, k: int, base: int, mask: int
-) -> None:
-    """Add the weights of the events of step ``k`` (sample times steps plus step) to the ring."""
-    # Unsigned places: no test for negative ones in the innermost loop.
-    here, top = np.uint32(base), np.uint32(mask)
+def scatter(ahead: Array, codes: Array, offsets: Array, start: Array, channel: Array, k: int) -> None:
+    """Add the weights of the events of step ``k`` (sample times steps plus step) to the ring from its row on."""
     for e in range(start[k], start[k + 1]):
         i = channel[e]
         for m in range(codes.shape[1]):
-            ring[(here + np.uint32(offsets[i, m])) & top] += codes[i, m]
+            # An unsigned place: no test for a negative one in the innermost loop.
+            ahead[np.uint64(offsets[i, m])] += codes[i, m]
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
@@ -44,21 +41,21 @@ def spiking(
     for task in prange(codes.shape[0] * samples):
         b, n = task // samples, task % samples
         code, offset = codes[b], offsets[b]
-        ring = np.zeros(rows * BLOCK, np.int32)
-        voltage, current, fired = np.zeros(BLOCK), np.zeros(BLOCK), np.zeros(BLOCK, np.uint8)
+        ring = np.zeros(2 * rows * BLOCK, np.int32)
+        voltage, current = np.zeros(BLOCK), np.zeros(BLOCK)
         for t in range(steps):
-            _scatter(ring, code, offset, start, channel, n * steps + t, t * BLOCK, rows * BLOCK - 1)
-            row = ring[(t & (rows - 1)) * BLOCK : (t & (rows - 1)) * BLOCK + BLOCK]
+            here = (t & (rows - 1)) * BLOCK
+            scatter(ring[here:], code, offset, start, channel, n * steps + t)
+            row, other = ring[here : here + BLOCK], ring[here + rows * BLOCK : here + (rows + 1) * BLOCK]
+            word = np.uint64(0)
             for j in range(BLOCK):
                 v = keep * voltage[j] + gain * current[j]
                 over = v >= threshold
                 voltage[j] = reset if over else v
-                fired[j] = over
-                current[j] = decay * current[j] + grid * np.float64(row[j])
+                word |= (np.uint64(1) << np.uint64(j)) if over else np.uint64(0)
+                current[j] = decay * current[j] + grid * np.float64(row[j] + other[j])
                 row[j] = 0
-            word = np.uint64(0)
-            for j in range(BLOCK):
-                word |= np.uint64(fired[j]) << np.uint64(j)
+                other[j] = 0
             words[n, t, b] = word
 
 
@@ -72,17 +69,19 @@ def integrating(
     for task in prange(codes.shape[0] * samples):
         b, n = task // samples, task % samples
         code, offset = codes[b], offsets[b]
-        ring = np.zeros(rows * BLOCK, np.int32)
+        ring = np.zeros(2 * rows * BLOCK, np.int32)
         voltage, top = np.zeros(BLOCK), np.zeros(BLOCK)
         for t in range(steps):
-            _scatter(ring, code, offset, start, channel, n * steps + t, t * BLOCK, rows * BLOCK - 1)
-            row = ring[(t & (rows - 1)) * BLOCK : (t & (rows - 1)) * BLOCK + BLOCK]
+            here = (t & (rows - 1)) * BLOCK
+            scatter(ring[here:], code, offset, start, channel, n * steps + t)
+            row, other = ring[here : here + BLOCK], ring[here + rows * BLOCK : here + (rows + 1) * BLOCK]
             for j in range(BLOCK):
-                v = keep * voltage[j] + grid * np.float64(row[j])
+                v = keep * voltage[j] + grid * np.float64(row[j] + other[j])
                 v = v if v > 0.0 else 0.0
                 voltage[j] = v
                 top[j] = v if v > top[j] else top[j]
                 row[j] = 0
+                other[j] = 0
         for j in range(BLOCK):
             peak[n, b, j] = top[j]
 

@@ -1,7 +1,7 @@
 """Compiled layers with delays and a time constant per synapse: :func:`pysim.delays.reference.exponentials`.
 
-As :mod:`pysim.kernels.delays`, with K currents a neuron, so that an event adds K codes that lie side by side. Blocks
-have 16 neurons: their weights stay in the second cache and their ring nearly in the first.
+As :mod:`pysim.kernels.delays`, with K currents a neuron: an event adds K codes that lie side by side, as one vector.
+Blocks have 32 neurons, so that their weights stay in the second cache.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit, prange
+from llvmlite import ir
+from numba import njit, prange, types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -19,27 +21,60 @@ if TYPE_CHECKING:
     from pysim.delays.soma import SpikingSoma
 
 Array = Any
-BLOCK = 16
+BLOCK = 32
 
 
 def run(layer: DelayLayer, soma: SpikingSoma, events: Events) -> NDArray[np.uint64]:
     """Spikes of a layer as bits, shape (samples, steps, blocks of 64 neurons)."""
-    basis = layer.basis
-    codes = np.stack([layer.blocked(w / basis.grid, BLOCK) for w in basis.weights], axis=-1).astype(np.int32)
-    words = np.empty((events.samples, events.steps, len(codes)), np.uint16)
+    basis, k = layer.basis, len(layer.basis.tau)
+    codes, offsets = _packed(layer)
+    words = np.empty((events.samples, events.steps, len(codes)), np.uint32)
     knob = np.array([basis.grid, math.exp(-layer.dt / soma.tau_membrane), soma.threshold, soma.reset])
-    kernel = {4: _run4, 8: _run8, 16: _run16}[len(basis.tau)]
-    kernel(
-        events.start, events.channel, events.steps, codes, layer.offsets(BLOCK), layer.rows, knob,
-        basis.decay, basis.gain, words,
+    _KERNELS[k](
+        events.start, events.channel, events.steps, codes, offsets, layer.rows, knob,
+        np.tile(basis.decay, BLOCK), basis.gain, words,
     )  # fmt: skip
     return words.view(np.uint64)
 
 
+def _packed(layer: DelayLayer) -> tuple[NDArray[np.int32], NDArray[Any]]:
+    """Codes (blocks, inputs, K synapses of a block), K of a synapse side by side; offsets, in units of a code."""
+    basis = layer.basis
+    on_each = [layer.blocked(w / basis.grid, BLOCK).astype(np.int32) for w in basis.weights]
+    codes = np.stack(on_each, axis=-1)
+    offsets = layer.offsets(BLOCK).astype(np.int64) * len(basis.tau)
+    width = np.uint16 if offsets.max() < 2**16 else np.uint32
+    return codes.reshape(*codes.shape[:2], -1), offsets.astype(width)
+
+
+def _vector_add(k: int) -> Any:
+    """Addition of ``k`` 32-bit integers as one vector, which the compiler does not find in a loop over them."""
+
+    @intrinsic  # type: ignore[untyped-decorator, unused-ignore]
+    def add(typing: Any, to: Any, at: Any, what: Any, where: Any) -> Any:
+        """``to[at : at + k] += what[where : where + k]`` of contiguous int32 arrays."""
+        signature = types.void(to, at, what, where)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            vector = ir.VectorType(ir.IntType(32), k).as_pointer()
+            pointers = []
+            for array, place in ((0, 1), (2, 3)):
+                data = context.make_array(signature.args[array])(context, builder, arguments[array]).data
+                pointers.append(builder.bitcast(builder.gep(data, [arguments[place]]), vector))
+            total = builder.add(builder.load(pointers[0], align=4), builder.load(pointers[1], align=4))
+            builder.store(total, pointers[0], align=4)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return add
+
+
 def _compiled(k: int) -> Any:
     """The kernel for ``k`` exponentials: a number known to the compiler, which then unrolls the loops over them."""
+    add = _vector_add(k)
 
-    @njit(cache=True, parallel=True, error_model="numpy")
+    @njit(parallel=True, error_model="numpy")
     def run(
         start: Array, channel: Array, steps: int, codes: Array, offsets: Array, rows: int, knob: Array,
         decay: Array, gain: Array, words: Array,
@@ -49,31 +84,33 @@ def _compiled(k: int) -> Any:
         for task in prange(codes.shape[0] * samples):
             b, n = task // samples, task % samples
             code, offset = codes[b], offsets[b]
-            ring = np.zeros((rows * BLOCK, k), np.int32)
-            voltage, current = np.zeros(BLOCK), np.zeros((BLOCK, k))
-            mask = np.uint32(rows * BLOCK - 1)
+            ring = np.zeros(2 * rows * BLOCK * k, np.int32)
+            voltage, current = np.zeros(BLOCK), np.zeros(BLOCK * k)
             for t in range(steps):
-                here = np.uint32(t * BLOCK)
+                here = (t & (rows - 1)) * BLOCK * k
+                ahead, other = ring[here:], ring[here + rows * BLOCK * k :]
                 for e in range(start[n * steps + t], start[n * steps + t + 1]):
                     i = channel[e]
-                    for m in range(code.shape[1]):
-                        place = (here + np.uint32(offset[i, m])) & mask
-                        for q in range(k):
-                            ring[place, q] += code[i, m, q]
-                first = (t & (rows - 1)) * BLOCK
-                word = np.uint16(0)
+                    codes_of_input = code[i]
+                    for m in range(offset.shape[1]):
+                        add(ahead, np.uint64(offset[i, m]), codes_of_input, np.uint64(m * k))
                 for j in range(BLOCK):
                     v = keep * voltage[j]
                     for q in range(k):
-                        v = v + gain[q] * current[j, q]
-                        current[j, q] = decay[q] * current[j, q] + grid * np.float64(ring[first + j, q])
-                        ring[first + j, q] = 0
-                    over = v >= threshold
-                    voltage[j] = reset if over else v
-                    word |= np.uint16(over) << np.uint16(j)
-                words[n, t, b] = word
+                        v = v + gain[q] * current[j * k + q]
+                    voltage[j] = v
+                for s in range(BLOCK * k):
+                    current[s] = decay[s] * current[s] + grid * np.float64(ahead[s] + other[s])
+                    ahead[s] = 0
+                    other[s] = 0
+                word = np.uint64(0)
+                for j in range(BLOCK):
+                    over = voltage[j] >= threshold
+                    voltage[j] = reset if over else voltage[j]
+                    word |= (np.uint64(1) << np.uint64(j)) if over else np.uint64(0)
+                words[n, t, b] = np.uint32(word)
 
     return run
 
 
-_run4, _run8, _run16 = _compiled(4), _compiled(8), _compiled(16)
+_KERNELS = {k: _compiled(k) for k in (4, 8, 16)}

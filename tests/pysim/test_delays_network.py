@@ -110,6 +110,38 @@ def test_time_constants_of_their_own_give_the_exact_spikes() -> None:
     assert (found & exact).sum() >= 0.999 * max(found.sum(), exact.sum())
 
 
+@pytest.mark.parametrize("tau", [2e-3, 5e-3, 20e-3, 50e-3])
+def test_located_crossings_equal_the_definition_and_a_grid_3000_times_as_fine(tau: float) -> None:
+    weights = 10e-3 / tau * np.random.default_rng(1).normal(0.1, 0.3, (40, 70))
+    layer, events = case(soma=SpikingSoma(located=True), tau_synapse=tau, longest=20, weights=weights)
+    assert equal(layer, events) > 200
+    compiled, definition = run_layer(layer, events), run_layer(layer, events, "numpy")
+    assert compiled.located is not None
+    np.testing.assert_array_equal(compiled.located[:, :2], definition.located[:, :2])  # type: ignore[index]
+    np.testing.assert_allclose(compiled.located, definition.located, rtol=0, atol=1e-12)
+    fine = 3000
+    few = events.select([0])
+    start = np.zeros(few.steps * fine + 1, np.int64)
+    start[1 + fine * np.arange(few.steps)] = np.diff(few.start)
+    step = Events(np.cumsum(start), few.channel, 1, few.steps * fine, few.channels)
+    reference_layer = DelayLayer(
+        weights=layer.weights,
+        delays=fine * layer.delays.astype(np.int64),
+        soma=SpikingSoma(),
+        tau_synapse=tau,
+        dt=layer.dt / fine,
+    )
+    spikes = run_layer(reference_layer, step).spikes
+    assert spikes is not None
+    exact = {(int(-(-t // fine)), int(j)) for t, j in zip(spikes.step, spikes.channel, strict=True)}
+    found = run_layer(layer, few).spikes
+    assert found is not None
+    ours = {(int(t), int(j)) for t, j in zip(found.step, found.channel, strict=True)}
+    # Steps behind the last arrival but one are not simulated by the coarse grid.
+    exact = {(t, j) for t, j in exact if t < few.steps}
+    assert len(exact & ours) >= 0.995 * max(len(exact), len(ours))
+
+
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
