@@ -1,0 +1,405 @@
+"""Drawing of delay chips out of a calibration table, sources of spread kept apart.
+
+Entries are ``denram.<quantity>``, see :data:`QUANTITIES`. Only the memory, the capacitor and the two levels are needed;
+what else a table lacks is ideal.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from calibration.table import (
+    CalibrationTable,
+    Entry,
+    Interval,
+    OutOfDomain,
+    Parameter,
+    Provenance,
+    Variation,
+)
+from pysim import chip as drawing
+from pysim.delays.element import DelayElement, Topology
+from pysim.errors import ModelError
+from pysim.mingru.streams import digest, stream
+
+FloatArray = NDArray[np.float64]
+
+BLOCK = "denram"
+T_REFERENCE = 300.15
+
+#: ``fit``, ``die``, ``within_die`` (between cells) as for other blocks; ``cycle``: of every programming; ``noise``: of
+#: every reading; ``drift``: relaxation since programming; ``temperature``: laws at the temperature of the draw.
+SOURCES = ("fit", "die", "within_die", "cycle", "noise", "drift", "temperature")
+
+#: Quantities that a table may hold, with their units. ``g_weight`` is the standard deviation of a programmed
+#: conductance, ``relaxation`` and ``read_noise`` that of its change: in S, or with unit 1 relative, then of the
+#: resistance that sets the delay too. Their laws take ``conductance`` (S), ``time`` (s), ``temperature`` (K).
+QUANTITIES: Mapping[str, tuple[str, ...]] = {
+    "r_hrs": ("ohm", "Ohm"),
+    "r_lrs": ("ohm", "Ohm"),
+    "sinh_v": ("V",),
+    "c_delay": ("F",),
+    "v_start": ("V",),
+    "v_trip": ("V",),
+    "i_leak": ("A",),
+    "g_leak": ("S",),
+    "t_stage": ("s",),
+    "lag": ("V s",),
+    "t_pulse": ("s",),
+    "t_rearm": ("s",),
+    "g_weight": ("S", "1"),
+    "relaxation": ("S", "1"),
+    "read_noise": ("S", "1"),
+    "i_weight": ("A",),
+}
+NEEDED = ("r_hrs", "c_delay", "v_start", "v_trip")
+_SPREADS = ("g_weight", "relaxation", "read_noise")
+
+#: Scale of the published network model: mean 500 GOhm, standard deviation of the logarithm 0.4, on 1 pF, with a delay
+#: of R C (a trip at 1/e). Assumed: no transistor leaks so little, see docs/physics-denram.md.
+R_MEAN, R_SIGMA, C_DELAY = 500e9, 0.4, 1e-12
+#: Part of that spread that every programming draws anew; assumed.
+_CYCLE = 0.1
+
+
+@dataclass(frozen=True)
+class DelayChip:
+    """Frozen draw of delay elements and weight cells.
+
+    Attributes
+    ----------
+    id
+        Digest of everything that determines the draw: equal ids, equal values.
+    table, seed, sources, at, shape
+        What it was drawn from; ``shape`` is (chips, elements).
+    cycle, time
+        Number of the programming, and seconds since it.
+    topology
+        Of the element, from the table.
+    values
+        Drawn quantities, read-only arrays of ``shape``.
+    entries
+        Spread laws of the weights, by quantity.
+    """
+
+    id: str
+    table: str
+    seed: int
+    sources: tuple[str, ...]
+    at: Mapping[str, float]
+    shape: tuple[int, int]
+    cycle: int
+    time: float
+    topology: Topology
+    values: Mapping[str, FloatArray]
+    entries: Mapping[str, Entry]
+
+    def element(self, reading: int = 0) -> DelayElement:
+        """Delay elements as event number ``reading`` finds them: read noise is drawn for each."""
+        v = self.values
+        resistance = v["r_hrs"]
+        if "noise" in self.sources:
+            resistance = resistance * np.exp(self._relative("read_noise", "noise", reading))
+        names = ("i_leak", "g_leak", "t_stage", "lag", "t_rearm")
+        return DelayElement(
+            resistance=resistance,
+            capacitance=v["c_delay"],
+            v_start=v["v_start"],
+            v_trip=v["v_trip"],
+            v_sinh=v.get("sinh_v", np.full(self.shape, np.inf)),
+            topology=self.topology,
+            **{name: v[name] for name in names if name in v},
+        )
+
+    def delay(self, reading: int = 0) -> FloatArray:
+        """Delay of every element (s), shape (chips, elements)."""
+        return self.element(reading).delay()
+
+    def conductance(self, target: ArrayLike, reading: int = 0) -> FloatArray:
+        """Conductance (S) of weight cells programmed to ``target`` (S), never below 0.
+
+        Programming error (``cycle``), relaxation since (``drift``) and read noise (``noise``) add up, each by its law
+        at the conductance before it.
+
+        Raises
+        ------
+        ModelError
+            For a target that is negative, not finite, or of a shape that does not broadcast to the chip's.
+        """
+        wanted = np.asarray(target, dtype=np.float64)
+        if not np.all(np.isfinite(wanted)) or np.any(wanted < 0.0):
+            raise ModelError("target conductance: accepted are finite values of 0 S or more")
+        try:
+            g = np.array(np.broadcast_to(wanted, self.shape))
+        except ValueError:
+            raise ModelError(
+                f"target conductance of shape {wanted.shape} for a chip of shape {self.shape}"
+            ) from None
+        for name, source, number in (
+            ("g_weight", "cycle", self.cycle),
+            ("relaxation", "drift", self.cycle),
+            ("read_noise", "noise", reading),
+        ):
+            if name in self.entries and source in self.sources:
+                g = np.maximum(
+                    g + self._deviation(name, g) * self._normal(name, source, number, "weight"), 0.0
+                )
+        return g
+
+    def _deviation(self, name: str, g: FloatArray) -> FloatArray:
+        """Standard deviation of a conductance (S)."""
+        entry = self.entries[name]
+        at: dict[str, ArrayLike] = {**self.at, "time": self.time, "conductance": g}
+        sigma = entry.evaluate(entry.inputs(at))
+        return sigma * g if entry.unit == "1" else np.asarray(sigma)
+
+    def _relative(self, name: str, source: str, number: int) -> FloatArray:
+        """Deviation of the logarithm of the delay's resistance; zero where the law is in siemens."""
+        entry = self.entries.get(name)
+        if entry is None or entry.unit != "1":
+            return np.zeros(self.shape)
+        at: dict[str, ArrayLike] = {**self.at, "time": self.time, "conductance": 1.0 / self.values["r_hrs"]}
+        return np.asarray(entry.evaluate(entry.inputs(at)) * self._normal(name, source, number, "delay"))
+
+    def _normal(self, name: str, source: str, number: int, cell: str) -> FloatArray:
+        return stream(self.seed, source, BLOCK, cell, name, number).standard_normal(self.shape)
+
+
+def draw(
+    table: CalibrationTable,
+    shape: tuple[int, int],
+    seed: int,
+    sources: tuple[str, ...] = SOURCES,
+    *,
+    at: Mapping[str, float] | None = None,
+    cycle: int = 0,
+    time: float = 1.0,
+    extrapolate: bool = False,
+) -> DelayChip:
+    """Draw delay elements on ``shape`` = (chips, elements).
+
+    Every source and entry has its own random stream: leaving a source out changes no other draw, and another
+    ``cycle`` programs the same cells again.
+
+    Parameters
+    ----------
+    table
+        Calibration table with entries ``denram.<quantity>``; :func:`assumed_table` where there is none.
+    seed
+        Seed of the ensemble.
+    sources
+        Out of :data:`SOURCES`; empty: the typical chip.
+    at
+        Inputs of the laws: ``v_set``, ``v_th`` (V), ``temperature`` (K), ...; those left out are the table's
+        reference conditions.
+    cycle, time
+        Number of the programming, and seconds since it.
+    extrapolate
+        Evaluate laws outside their fitted domain.
+
+    Raises
+    ------
+    ModelError
+        For an unknown source, entry or input, or a table without delay elements.
+    OutOfDomain
+        For inputs, or a typical memory, outside the fitted box.
+    """
+    unknown = [s for s in sources if s not in SOURCES]
+    if unknown:
+        raise ModelError(f"source {unknown[0]!r} cannot be drawn; accepted: {', '.join(SOURCES)}")
+    if cycle < 0 or not (math.isfinite(time) and time > 0.0):
+        raise ModelError(f"cycle {cycle}, time {time!r} s; accepted: a cycle of 0 or more, a time above 0 s")
+    entries = _entries(table)
+    inputs = _inputs(entries, dict(at or {}), sources)
+    elements = {n: e for n, e in entries.items() if n not in _SPREADS}
+    own = dataclasses.replace(table, entries={f"{BLOCK}.{n}": e for n, e in elements.items()})
+    known = {name for e in elements.values() for name in e.box} | {"temperature"}
+    spread = tuple(s for s in sources if s in drawing.SOURCES)
+    found = drawing.draw(
+        own,
+        shape,
+        seed,
+        spread,
+        block=BLOCK,
+        at={n: v for n, v in inputs.items() if n in known},
+        extrapolate=extrapolate,
+    )
+    values = {name: np.array(array) for name, array in found.values.items()}
+    if not extrapolate:
+        _check_memory(elements)
+    if "cycle" in sources:
+        for name, entry in elements.items():
+            values[name] = _cycle_spread(entry, values[name], stream(seed, "cycle", BLOCK, name, cycle))
+    for array in values.values():
+        array.setflags(write=False)
+    chip = DelayChip(
+        digest(table.digest, shape, seed, sorted(sources), sorted(inputs.items()), cycle, time, extrapolate),
+        table.reference,
+        seed,
+        tuple(sources),
+        inputs,
+        shape,
+        cycle,
+        time,
+        _topology(entries),
+        values,
+        {n: entries[n] for n in _SPREADS if n in entries},
+    )
+    return _relaxed(chip) if "drift" in sources else chip
+
+
+def _relaxed(chip: DelayChip) -> DelayChip:
+    """The chip with the delays' resistances relaxed."""
+    relaxed = chip.values["r_hrs"] * np.exp(chip._relative("relaxation", "drift", chip.cycle))
+    relaxed.setflags(write=False)
+    return dataclasses.replace(chip, values={**chip.values, "r_hrs": relaxed})
+
+
+def _entries(table: CalibrationTable) -> dict[str, Entry]:
+    """Entries of the block by quantity, all known and none missing."""
+    prefix = f"{BLOCK}."
+    entries = {n.removeprefix(prefix): e for n, e in table.entries.items() if n.startswith(prefix)}
+    for name, entry in entries.items():
+        if name not in QUANTITIES:
+            raise ModelError(
+                f"table {table.reference}: {BLOCK}.{name} is unknown; accepted: {', '.join(QUANTITIES)}"
+            )
+        if entry.unit not in QUANTITIES[name]:
+            raise ModelError(
+                f"table {table.reference}: {BLOCK}.{name} is in {entry.unit}; accepted: {QUANTITIES[name][0]}"
+            )
+    missing = [n for n in NEEDED if n not in entries]
+    if missing:
+        raise ModelError(
+            f"table {table.reference} lacks the entry {BLOCK}.{missing[0]}: no table of a delay element"
+        )
+    return entries
+
+
+def _inputs(
+    entries: Mapping[str, Entry], given: dict[str, float], sources: tuple[str, ...]
+) -> dict[str, float]:
+    """Inputs of all laws: what was given, else the reference conditions."""
+    wanted = {name for e in entries.values() for name in e.box} - {"time", "conductance"}
+    strange = sorted(set(given) - wanted - {"temperature"})
+    if strange:
+        accepted = ", ".join(sorted(wanted | {"temperature"}))
+        raise ModelError(f"{BLOCK}: input {strange[0]!r} is unknown; accepted: {accepted}")
+    inputs: dict[str, float] = {"temperature": T_REFERENCE}
+    for entry in entries.values():
+        reference = entry.reference or {}
+        inputs |= {n: float(reference[n]) for n in wanted if n in reference and n not in inputs}
+    temperature = given.pop("temperature", T_REFERENCE)
+    if "temperature" in sources:
+        inputs["temperature"] = temperature
+    return inputs | given
+
+
+def _topology(entries: Mapping[str, Entry]) -> Topology:
+    """Topology named in the reference conditions of the capacitor."""
+    return cast(Topology, (entries["c_delay"].reference or {}).get("topology", "decay"))
+
+
+def _check_memory(entries: Mapping[str, Entry]) -> None:
+    """Refuse a typical memory outside the range that the table's element was fitted over."""
+    reference = entries["c_delay"].reference or {}
+    low, high = (
+        float(reference.get(f"r_read_{end}", edge)) for end, edge in (("low", 0.0), ("high", np.inf))
+    )
+    typical = float(entries["r_hrs"].evaluate({n: b.low for n, b in entries["r_hrs"].box.items()}))
+    if not low <= typical <= high:
+        raise OutOfDomain(
+            f"{BLOCK}.r_hrs = {typical:.4g} ohm is outside the range {low:.4g} to {high:.4g} ohm of the "
+            "element's fit (extrapolation must be asked for)"
+        )
+
+
+def _cycle_spread(entry: Entry, values: FloatArray, generator: np.random.Generator) -> FloatArray:
+    """Values with the cycle terms of an entry applied."""
+    for term in entry.variation:
+        if term.source == "cycle":
+            z = generator.standard_normal(values.shape)
+            log = term.distribution == "lognormal"
+            values = values * np.exp(term.sigma * z) if log else values + term.sigma * z
+    return values
+
+
+def assumed_table() -> CalibrationTable:
+    """Table at the scale of the published network model: a place to start from, fitted to nothing.
+
+    A delay of R C with R log-normal (mean 500 GOhm) and C 1 pF; conductances with 10 % programming error, 3 %
+    relaxation at 1 s, 1 % read noise.
+    """
+    median = R_MEAN * math.exp(-0.5 * R_SIGMA**2)
+    cell = math.sqrt(R_SIGMA**2 - _CYCLE**2)
+    entries = {
+        "r_hrs": _constant("r_hrs", "ohm", median, (("within_die", cell), ("cycle", _CYCLE))),
+        "c_delay": _constant("c_delay", "F", C_DELAY, (("within_die", 0.01),)),
+        "v_start": _constant("v_start", "V", 0.8),
+        "v_trip": _constant("v_trip", "V", 0.8 / math.e),
+        "g_weight": _proportional("g_weight", 0.10),
+        "relaxation": _relaxation(0.03),
+        "read_noise": _constant("read_noise", "1", 0.01),
+    }
+    return CalibrationTable(
+        "denram_assumed",
+        "0.0.0",
+        "2026-11-21T00:00:00Z",
+        {f"{BLOCK}.{name}": entry for name, entry in entries.items()},
+        Provenance("virtual", plan="published scale and hand estimates, fitted to nothing"),
+        "Assumed delay elements at the scale of the published network model.",
+    )
+
+
+def _constant(name: str, unit: str, value: float, spread: tuple[tuple[str, float], ...] = ()) -> Entry:
+    variation = tuple(
+        Variation("cycle" if source == "cycle" else "within_die", "lognormal", sigma)
+        for source, sigma in spread
+    )
+    return Entry(
+        name,
+        unit,
+        "constant",
+        {"value": Parameter(value, unit, vary=False)},
+        scale="log",
+        variation=variation,
+        reference={"tag": "assumed"},
+    )
+
+
+def _proportional(name: str, share: float) -> Entry:
+    """Standard deviation proportional to the conductance."""
+    return Entry(
+        name,
+        "S",
+        "line",
+        {"slope": Parameter(share, "1", vary=False), "offset": Parameter(0.0, "S", vary=False)},
+        domain={"conductance": Interval(0.0, 1e-3, "S")},
+        arguments={"conductance": "x"},
+        reference={"tag": "assumed"},
+    )
+
+
+def _relaxation(at_one_second: float) -> Entry:
+    """Relative relaxation, growing slowly with time."""
+    parameters = {
+        "scale": Parameter(at_one_second, "1", vary=False),
+        "x_ref": Parameter(1.0, "s", vary=False),
+        "exponent": Parameter(0.1, "1", vary=False),
+    }
+    return Entry(
+        "relaxation",
+        "1",
+        "power_law",
+        parameters,
+        domain={"time": Interval(1e-3, 1e8, "s")},
+        arguments={"time": "x"},
+        reference={"tag": "assumed"},
+    )
