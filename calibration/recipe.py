@@ -19,7 +19,7 @@ Group = Literal["joint", "each"]
 Kind = Literal["laws", "in_the_loop"]
 Statistic = Literal["median", "mean", "spread", "share", "counts"]
 ResidualMeasure = Literal["rms", "largest", "distance"]
-PredictionMeasure = Literal["log", "difference"]
+PredictionMeasure = Literal["log", "difference", "distance"]
 
 
 class RecipeError(ValueError):
@@ -171,7 +171,8 @@ class Prediction:
     """Joint fit without one value of ``leave`` (a condition or an input); its rows are then predicted.
 
     Judged is the rms over the uncensored rows of what was left out: of ln(measured/predicted) (``measure``
-    ``log``) or of measured - predicted (``difference``). ``where`` limits what is left out to some curves;
+    ``log``) or of measured - predicted (``difference``); or the Kolmogorov-Smirnov distance of counts
+    (``distance``, as in :class:`ResidualLimit`). ``where`` limits what is left out to some curves;
     ``together`` lists values of ``leave`` that are left out at once. ``only`` limits the judgement to some
     values; the rest are shown, with ``note`` as the reason.
     """

@@ -69,12 +69,16 @@ def _residual(rule: ResidualLimit, part: DatasetFit) -> float:
     seen = ~part.dataset.censored_mask
     y, prediction = part.dataset.y[seen], part.prediction[seen]
     if rule.measure == "distance":
-        # The last bin holds what is beyond the range: the sum over all bins is no distance.
-        return float(np.max(np.abs(np.cumsum(y - prediction)[:-1])) / np.sum(y))
+        return float(np.max(_distances(y, prediction)))
     relative = y / prediction - 1.0
     if rule.measure == "largest":
         return float(np.max(np.abs(relative)))
     return float(np.sqrt(np.mean(relative**2)))
+
+
+def _distances(counts: FloatArray, prediction: FloatArray) -> FloatArray:
+    """Difference of the cumulative shares at every edge but the last, beyond which nothing is."""
+    return np.asarray(np.abs(np.cumsum(counts - prediction)[:-1]) / np.sum(counts), dtype=np.float64)
 
 
 def predicted_curves(
@@ -147,8 +151,10 @@ def _rows(leave: str, dataset: Dataset, left: Sequence[Condition], *, inside: bo
 
 
 def _errors(rule: Prediction, dataset: Dataset, prediction: FloatArray) -> FloatArray:
-    """ln(measured/predicted), or measured - predicted, of the uncensored rows."""
+    """ln(measured/predicted), measured - predicted, or distance of the counts, of the uncensored rows."""
     seen = ~dataset.censored_mask
+    if rule.measure == "distance":
+        return _distances(dataset.y[seen], prediction[seen])
     if rule.measure == "difference":
         return np.asarray(dataset.y[seen] - prediction[seen], dtype=np.float64)
     return np.asarray(np.log(dataset.y[seen] / prediction[seen]), dtype=np.float64)
@@ -158,8 +164,9 @@ def _judged(rule: Prediction, subject: str, errors: FloatArray, trained: FitResu
     """Metric of what was left out; a training fit that failed does not pass."""
     if not errors.size:
         return impossible(rule.name, subject, rule.limit, "all its rows are censored")
-    rms = float(np.sqrt(np.mean(errors**2)))
-    note = f"mean {float(np.mean(errors)):+.1%}, largest {float(np.max(np.abs(errors))):.1%}"
+    largest = float(np.max(np.abs(errors)))
+    rms = largest if rule.measure == "distance" else float(np.sqrt(np.mean(errors**2)))
+    note = f"mean {float(np.mean(errors)):+.1%}, largest {largest:.1%}"
     passed: bool | None = rms <= rule.limit and trained.verdict != "FAILED"
     if rule.only and subject not in rule.only:
         passed, note = None, f"{note}; {rule.note}"

@@ -66,6 +66,8 @@ def fitted_entry(
     determined = [name for name, full in expanded.items() if full in result.covariance_names]
     place = [result.covariance_names.index(expanded[name]) for name in determined]
     matrix = np.asarray(result.covariance)[np.ix_(place, place)]
+    # The inverse of a Hessian is symmetric to rounding only, which small elements beside large ones betray.
+    matrix = 0.5 * (matrix + matrix.T)
     public = {argument: name for name, argument in (arguments or {}).items()}
     domain = {
         public.get(name, name): _range(result, name, unit_of) for name, unit_of in declared.inputs.items()

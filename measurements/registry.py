@@ -46,7 +46,8 @@ class Source:
 
     ``kind`` is as in :mod:`calibration.measured`, or ``recording`` and ``certified`` for data that calibrate
     nothing. ``columns`` are the columns that ``reader`` delivers, with SI units; ``virtual`` is the project's
-    own stand-in for the data, empty where there is none; ``notes`` are oddities a user should know.
+    own stand-in for the data, empty where there is none; ``notes`` are oddities a user should know. ``address`` is
+    where files lie that are in no repository; ``repository`` and ``commit`` then only name their folder.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Source:
     virtual: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    address: str = ""
 
     @property
     def bytes(self) -> int:
@@ -72,7 +74,9 @@ class Source:
         return Path(self.repository, self.commit, file.path)
 
     def url(self, file: DataFile) -> str:
-        """Address of a file at the pinned commit."""
+        """Address of a file, at the pinned commit where it is in a repository."""
+        if self.address:
+            return self.address + quote(file.path)
         return f"https://raw.githubusercontent.com/{self.repository}/{self.commit}/{quote(file.path)}"
 
 

@@ -9,6 +9,8 @@ from calibration.laws.law import FloatArray, Law, LawParam, Values
 
 SMALLEST_DRIVE = 1e-3
 """Overdrive in V below which a selector does not set: the compliance law stays finite there."""
+V_FULL = 3.0
+"""Word-line voltage in V at which the time of a RESET is stated."""
 V_MID = 2.0
 """Line voltage in V at which the word-line threshold of switching is stated."""
 
@@ -41,6 +43,22 @@ def set_probability(
     level = np.asarray(v_word) - np.asarray(v_gate) * np.log(np.maximum(line, SMALLEST_DRIVE) / V_MID)
     compliance = ndtr((word - level) / sigma_w)
     return np.asarray(p_false + (1.0 - np.asarray(p_false)) * field * compliance, dtype=np.float64)
+
+
+def reset_probability(
+    v_wl: Values,
+    width: Values,
+    v_word: Values,
+    sigma_w: Values,
+    t_half: Values,
+    sigma_t: Values,
+    slope: Values,
+) -> FloatArray:
+    """Probability that one pulse of fixed line voltage raises the resistance."""
+    word = np.asarray(v_wl, dtype=np.float64)
+    current = ndtr((word - v_word) / sigma_w)
+    decades = np.log10(np.asarray(width, dtype=np.float64) / t_half) + np.asarray(slope) * (word - V_FULL)
+    return np.asarray(current * ndtr(decades / sigma_t), dtype=np.float64)
 
 
 LAWS = (
@@ -82,5 +100,26 @@ LAWS = (
         "P = p_f + (1 - p_f) Phi[(V - V_set - drop/V_WL + d log10(t/1 us))/s] Phi[(V_WL - V_w + g ln(V/2 V))/s_w]",
         "threshold of the field with a logarithmic dependence on time, normally distributed over cells; the second "
         "factor is the compliance: a weak selector leaves the resistance above half of what it was",
+    ),
+    Law(
+        "reset_probability",
+        reset_probability,
+        {"v_wl": "V", "width": "s"},
+        "1",
+        {
+            "v_word": LawParam(
+                "V", 2.4, (-2.0, 6.0), description="word line at which half the cells get the current"
+            ),
+            "sigma_w": LawParam("V", 0.1, (1e-3, 2.0), "log", "spread of that word-line voltage"),
+            "t_half": LawParam(
+                "s", 1.2e-6, (1e-10, 1.0), "log", "width that half of them need at V_WL = 3 V"
+            ),
+            "sigma_t": LawParam("1", 0.4, (1e-2, 10.0), "log", "spread of that width in decades"),
+            "slope": LawParam(
+                "1/V", 0.3, (-10.0, 10.0), description="decades of width gained per volt of word line"
+            ),
+        },
+        "P = Phi[(V_WL - V_w)/s_w] Phi{[log10(t/t_50) + b (V_WL - 3 V)]/s_t}",
+        "the selector must pass the current that heats the filament; then the time decides; one line voltage",
     ),
 )

@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from calibration.measured import Campaign, Origin, ReadError
-from calibration.readers import rram
+from calibration.readers import rram, rram_levels
 from calibration.readers.aixacct import read_aixacct
 from calibration.readers.b1500 import read_b1500
 from calibration.readers.coach import read_coach_dpi, read_coach_fet, read_coach_follower, read_coach_neuron
@@ -80,9 +80,20 @@ def _own_readers() -> tuple[Reader, ...]:
         Reader(
             "rram_reset_sweep", "RRAM array: resistance around a RESET pulse of 3 V", rram.RESET_SWEEP.read
         ),
-        Reader("rram_read_iv", "RRAM array: read current against voltage", rram.READ_IV.read),
+        Reader("rram_read_iv", "RRAM array: read current against voltage", rram.read_iv),
         Reader("rram_cells", "RRAM array: resistance of every cell", rram.CELLS.read),
         Reader("rram_cycles", "RRAM array: low and high resistance over cycles", rram.CYCLES.read),
+        Reader(
+            "rram_cycle_pairs", "RRAM array: cells below a level in both of two cycles", rram.read_cycle_pairs
+        ),
+        Reader("rram_relaxation", "RRAM levels: conductance after programming", rram_levels.read_relaxation),
+        Reader("rram_heat", "RRAM levels: conductance before and after bakes", rram_levels.read_bake),
+        Reader("rram_read_noise", "RRAM levels: long read traces", rram_levels.read_noise),
+        Reader(
+            "rram_pulse_response",
+            "RRAM conductance after equal pulses, up and down",
+            rram_levels.read_pulse_response,
+        ),
     )
 
 

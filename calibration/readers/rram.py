@@ -29,6 +29,8 @@ FEWEST = 50
 """Readings above the probe needed to tell whether the offset was subtracted."""
 SHARE_CORRECTED = 0.13
 """Share of those readings above the limit: 0.05 to 0.07 in raw files (noise), 0.18 to 0.49 in corrected ones."""
+IV_GROUPS = 8
+PAIR_SHARES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 Correction = Literal["raw", "corrected"]
 Check = Callable[[Mapping[str, FloatArray]], str | None]
 
@@ -199,7 +201,7 @@ RESET_SWEEP = replace(
     check=_reset_order,
     ratio=("r_before", "r_after"),
 )
-READ_IV = Layout({"cell": "1", "v_read": "V", "i_read": "A"}, floors={"i_read": READ_FLOOR})
+_IV = Layout({"cell": "1", "v_read": "V", "i_read": "A"}, floors={"i_read": READ_FLOOR})
 CELLS = Layout({"cell": "1", "r": "ohm"}, ceilings={"r": READ_CEILING}, resistances=("r",))
 CYCLES = Layout(
     {"cell": "1", "r_low": "ohm", "r_high": "ohm", "cycle": "1"},
@@ -208,3 +210,53 @@ CYCLES = Layout(
     resistances=("r_high",),
     offset="corrected",
 )
+
+
+def read_iv(paths: Sequence[Path], origin: Origin) -> Campaign:
+    """Read current against voltage, with the rank of every cell's conductance in eight equal groups."""
+    found = []
+    for measured in _IV.read(paths, origin):
+        cells, member = np.unique(measured["cell"], return_inverse=True)
+        v, i = measured["v_read"], measured["i_read"]
+        n = np.bincount(member).astype(np.float64)
+        means = {name: np.bincount(member, values) / n for name, values in (("v", v), ("i", i))}
+        spread = np.bincount(member, (v - means["v"][member]) ** 2)
+        rise = np.bincount(member, (v - means["v"][member]) * (i - means["i"][member]))
+        slope = np.divide(rise, spread, out=np.zeros(len(cells)), where=spread > 0)
+        rank = np.argsort(np.argsort(slope))
+        group = np.floor(rank * IV_GROUPS / len(cells))
+        columns = {**measured.columns, "group": group[member]}
+        found.append(replace(measured, columns=columns, units={**measured.units, "group": "1"}))
+    return tuple(found)
+
+
+def read_cycle_pairs(paths: Sequence[Path], origin: Origin) -> Campaign:
+    """How often a cell is below a level in both of two cycles, for several levels; one curve per state.
+
+    ``share`` of all readings below the level, ``both`` the share of cells below it in both cycles, and
+    ``both_sigma`` its standard error. Levels of the high state stay below the read ceiling.
+    """
+    found = []
+    for measured in CYCLES.read(paths, origin):
+        cycles = np.unique(measured["cycle"])
+        parts = [measured["cycle"] == cycle for cycle in cycles]
+        orders = [np.argsort(measured["cell"][part]) for part in parts]
+        cells = [measured["cell"][part][order] for part, order in zip(parts, orders, strict=True)]
+        if len(cells) != 2 or not np.array_equal(*cells) or len(np.unique(cells[0])) != len(cells[0]):
+            raise ReadError(
+                f"{len(cycles)} cycles of {len(np.unique(measured['cell']))} cells in {measured.rows} rows",
+                file=measured.source.path, accepted="two cycles of the same cells",
+            )  # fmt: skip
+        for state in ("r_low", "r_high"):
+            pair = np.stack([measured[state][part][order] for part, order in zip(parts, orders, strict=True)])
+            levels = np.quantile(pair, PAIR_SHARES)
+            levels = levels[levels < measured.ceilings.get(state, np.inf)]
+            below = pair[:, :, None] < levels
+            share, both = np.mean(below, axis=(0, 1)), np.mean(np.all(below, axis=0), axis=0)
+            error = np.sqrt(np.maximum(both * (1.0 - both), 1.0 / len(cells[0])) / len(cells[0]))
+            columns = {"share": share, "both": both, "both_sigma": error}
+            units = dict.fromkeys(columns, "1")
+            found.append(
+                Measured(f"{measured.name}_{state}", columns, units, {"state": state}, measured.source)
+            )
+    return tuple(found)

@@ -27,6 +27,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "m": (2e-7, 1e-5),
     "m^2": (1e-13, 1e-9),
     "1": (-1.0, 1.0),
+    "ohm": (1e3, 1e6),
     ANY_UNIT: (1.0, 2.0),
 }
 #: Inputs of a law that holds in a part of its unit's range only.
@@ -38,6 +39,20 @@ NARROWER: dict[tuple[str, str], tuple[float, float]] = {
     ("switch_on", "v_t"): (0.35, 0.45),  # a switch that is on
     ("switch_on", "v_gs"): (0.9, 1.8),
     ("switch_on", "v_sb"): (0.0, 0.6),
+    ("lrs_compliance", "v_wl"): (0.6, 3.4),  # a selector that conducts
+    ("reset_probability", "v_wl"): (2.0, 3.4),  # and one that passes the current of a RESET
+    ("reset_probability", "width"): (2e-7, 1e-5),
+    ("relaxation_spread", "time"): (1e-2, 1e5),  # after relaxation began
+    ("soft_bound", "pulse"): (0.0, 1000.0),
+    ("pair_share", "share"): (0.05, 0.95),
+    **{(law, "total"): (100.0, 2000.0) for law in ("low_state_counts", "high_state_counts")},
+    ("low_state_counts", "low"): (6.2e3, 8e3),
+    ("low_state_counts", "high"): (7e3, 1.2e4),
+    ("high_state_counts", "low"): (5e3, 5e4),
+    ("high_state_counts", "high"): (9e3, 1e6),
+    ("bake_loss", "duration"): (3e3, 1e4),
+    ("bake_loss", "temperature"): (370.0, 540.0),
+    ("bake_spread", "temperature"): (370.0, 540.0),
 }
 #: Laws that overflow inside the box of their bounds, with the reason.
 OVERFLOWS = {

@@ -74,6 +74,11 @@ SAMPLES: dict[str, tuple[str, str, str]] = {
 #: Readers without a sample, and where their good files are read.
 ELSEWHERE = {
     "campaign": "a TOML and its CSV files: tests/calibration/readers/test_readers_csv.py",
+    "rram_cycle_pairs": "two cycles of the same cells: tests/calibration/readers/test_readers_rram.py",
+    "rram_relaxation": "named by its folder: tests/calibration/readers/test_readers_rram.py",
+    "rram_heat": "named by its folder: tests/calibration/readers/test_readers_rram.py",
+    "rram_read_noise": "windows of 20000 readings: tests/calibration/readers/test_readers_rram.py",
+    "rram_pulse_response": "two curves of one file: tests/calibration/readers/test_readers_rram.py",
     "ihp_cv": "several setups: tests/calibration/test_mos_cv.py",
     "ihp_switch": "several files of a device: tests/calibration/test_switch_laws.py",
     "coach_dpi": "fixed by hash: tests/calibration/readers/test_readers_coach.py",
