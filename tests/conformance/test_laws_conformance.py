@@ -46,7 +46,7 @@ NARROWER: dict[tuple[str, str], tuple[float, float]] = {
     ("soft_bound", "pulse"): (0.0, 1000.0),
     ("pair_share", "share"): (0.05, 0.95),
     **{(law, "total"): (100.0, 2000.0) for law in ("low_state_counts", "high_state_counts")},
-    ("low_state_counts", "low"): (6.2e3, 8e3),
+    ("low_state_counts", "low"): (6.6e3, 7e3),
     ("low_state_counts", "high"): (7e3, 1.2e4),
     ("high_state_counts", "low"): (5e3, 5e4),
     ("high_state_counts", "high"): (9e3, 1e6),
