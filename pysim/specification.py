@@ -95,15 +95,15 @@ SCHEMA["properties"]["synapses"]["items"]["properties"]["from"] = {"type": "stri
 
 @dataclass(frozen=True)
 class Specification:
-    """A checked network description; ``document`` has the shape of :data:`SCHEMA`."""
+    """A checked network description; ``document`` has the shape of the schema it was read with."""
 
     path: Path
     text: str
     document: Mapping[str, Any]
 
     @classmethod
-    def read(cls, path: Path | str) -> Specification:
-        """Read and check a TOML file.
+    def read(cls, path: Path | str, schema: Mapping[str, Any] = SCHEMA) -> Specification:
+        """Read a TOML file and check it against ``schema``.
 
         Raises
         ------
@@ -121,14 +121,14 @@ class Specification:
         except tomllib.TOMLDecodeError as error:
             raise ModelError(f"{path}: not TOML: {error}") from error
         specification = cls(path, text, document)
-        specification._check()
+        specification._check(schema)
         return specification
 
-    def _check(self) -> None:
+    def _check(self, schema: Mapping[str, Any]) -> None:
         from jsonschema import Draft202012Validator
         from jsonschema.exceptions import best_match
 
-        error = best_match(Draft202012Validator(SCHEMA).iter_errors(self.document))
+        error = best_match(Draft202012Validator(schema).iter_errors(self.document))
         if error is None:
             self._check_numbers(self.document, ())
             return

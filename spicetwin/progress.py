@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
+
+Item = TypeVar("Item")
 
 
 class PlanProgress:
@@ -56,3 +59,14 @@ def remaining(eta: float | None) -> str:
     minutes, seconds = divmod(round(eta), 60)
     hours, minutes = divmod(minutes, 60)
     return f", {hours}:{minutes:02}:{seconds:02} left" if hours else f", {minutes}:{seconds:02} left"
+
+
+def counted(items: Iterable[Item], total: int, title: str) -> Iterator[Item]:
+    """``items`` with a bar on stderr that counts them; silent where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return iter(
+        track(items, title, total=total, console=console, disable=not console.is_terminal, transient=True)
+    )

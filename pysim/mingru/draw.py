@@ -2,10 +2,12 @@
 
 Entries are ``mingru.<quantity>``, see :data:`QUANTITIES`; a quantity without an entry is ideal. Every entry may name
 in its reference conditions the ``rows`` of the core it was measured on: line gains, droop and noise depend on it.
+Entries of devices, ``mingru.capacitor.*`` and ``mingru.switch.*``, are passed over.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
 
@@ -55,7 +57,7 @@ QUANTITIES: Mapping[str, tuple[str, float, float, str]] = {
     "memory_h": ("1", 0.0, 0.0, "linear"),
     "memory_z": ("1", 0.0, 0.0, "linear"),
     "gate_slope": ("1", 1.0, 2e-3, "log"),
-    "gate_offset": ("1", 0.0, 0.2, "linear"),
+    "gate_offset": ("V", 0.0, 2.5e-3, "linear"),
     "gate_unit": ("1", 0.0, 2e-3, "linear"),
     "swap_gain": ("1", 0.976, 0.0, "log"),
     "injection_base": ("V", 0.0, 0.0, "linear"),
@@ -72,6 +74,8 @@ QUANTITIES: Mapping[str, tuple[str, float, float, str]] = {
     "energy_swap": ("J", 52e-15, 0.0, "log"),
 }
 _NEEDED = ("v_fs",)
+#: Sub-blocks of devices that a table may carry beside the core's quantities; they are not drawn.
+DEVICES = ("capacitor", "switch")
 #: Activation energy of the assumed leakage (eV).
 _ACTIVATION = 0.6
 
@@ -149,10 +153,11 @@ def draw(
         _check_size(table, layer)
     at = {"temperature": temperature if "temperature" in sources else T_REFERENCE}
     spread = tuple(s for s in sources if s in drawing.SOURCES)
+    core = dataclasses.replace(table, entries=_quantities(table))
 
     def values(count: int, label: str) -> Mapping[str, FloatArray]:
         found = drawing.draw(
-            table, (1, count), seed, spread, block=BLOCK, label=label, at=at, extrapolate=extrapolate
+            core, (1, count), seed, spread, block=BLOCK, label=label, at=at, extrapolate=extrapolate
         )
         return {name: array[0] for name, array in found.values.items()}
 
@@ -167,8 +172,14 @@ def draw(
     return MinGruChip(cores, EnergyCost(*costs), identity, seed, tuple(sources), temperature, table.reference)
 
 
+def _quantities(table: CalibrationTable) -> dict[str, Entry]:
+    """Entries of the core, without those of its devices."""
+    devices = tuple(f"{BLOCK}.{name}." for name in DEVICES)
+    return {n: e for n, e in table.entries.items() if n.startswith(f"{BLOCK}.") and not n.startswith(devices)}
+
+
 def _check_size(table: CalibrationTable, layer: MinGruLayer) -> None:
-    entries = {n: e for n, e in table.entries.items() if n.startswith(f"{BLOCK}.")}
+    entries = _quantities(table)
     missing = [n for n in _NEEDED if f"{BLOCK}.{n}" not in entries]
     if missing:
         raise ModelError(
@@ -196,9 +207,12 @@ def _core(
     found = values(layer.columns, label)
     unit = 2.0 / found["v_fs"]
     volts = {"offset_h", "offset_z", "injection_base", "injection_swap", "leak_level", "comparator_offset"}
-    plain = {"gain_h", "gain_z", "bias_gain_h", "bias_gain_z", "memory_h", "memory_z", "gate_slope", "gate_offset",
+    plain = {"gain_h", "gain_z", "bias_gain_h", "bias_gain_z", "memory_h", "memory_z", "gate_slope",
              "swap_gain", "injection_state"}  # fmt: skip
     fields = {name: found[name] * (unit if name in volts else 1.0) for name in found if name in volts | plain}
+    if "gate_offset" in found:
+        codes = unit * layer.gate_gain * found.get("gate_slope", 1.0)
+        fields["gate_offset"] = found["gate_offset"] * codes
     if "capacitor" in found:
         size = layer.rows * layer.columns
         for which in "hz":

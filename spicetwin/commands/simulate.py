@@ -30,13 +30,17 @@ def simulate_command(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="netCDF file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Summary as JSON.")] = False,
 ) -> None:
-    """Run a population of drawn chips: rates, intervals and f-I spread with 95 % intervals."""
+    """Run a network on drawn chips: a DPI population, or a minGRU network on a task, with 95 % intervals."""
     from pysim.integrators import TOLERANCE
+    from pysim.mingru.specification import describes_mingru
     from pysim.population import rate_response
     from pysim.specification import Specification, build
 
     if backend not in ("numba", "numpy"):
         raise typer.BadParameter(f"backend {backend!r}; accepted: numba, numpy")
+    if describes_mingru(network):
+        _simulate_mingru(network, chips, seed, backend, output, as_json=as_json)
+        return
     specification = Specification.read(network)
     built = build(specification, chips=chips, seed=seed)
     tolerance = float(specification.value("tolerance", TOLERANCE))
@@ -57,6 +61,20 @@ def simulate_command(
         output.parent.mkdir(parents=True, exist_ok=True)
         write_netcdf(dataset(specification, built, result, response, summary), output)
     emit_json(summary) if as_json else typer.echo(_text(summary))
+
+
+def _simulate_mingru(
+    path: Path, chips: int | None, seed: int | None, backend: Any, output: Path | None, *, as_json: bool
+) -> None:
+    from spicetwin import mingru_chips
+
+    experiment, ensemble = mingru_chips.simulate_mingru(path, chips=chips, seed=seed, backend=backend)
+    if output is not None:
+        mingru_chips.write_chips(experiment, ensemble, path, output)
+    if as_json:
+        emit_json(mingru_chips.summary(experiment, ensemble))
+    else:
+        typer.echo(mingru_chips.text(experiment, ensemble))
 
 
 def summarise(built: Build, result: NetworkResult, response: RateResponse | None) -> dict[str, Any]:

@@ -183,38 +183,35 @@ def _prediction_text(p: Prediction) -> str:
 
 @app.command("build")
 def build_command(
+    family: Annotated[str, typer.Argument(metavar="[FAMILY]", help="Circuit family: dpi, mingru.")] = "dpi",
     process: Annotated[str, typer.Option(help="Process to calibrate on.")] = "generic130",
     version: Annotated[str, typer.Option(help="Version of the new table.")] = "1.0.0",
     root: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder of tables; the package's.")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer bias points.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer bias points, fewer chips.")] = False,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Simulator processes; all cores when left out.")
     ] = None,
+    mirror: Annotated[
+        Path | None, typer.Option(help="Mirror of measured data, for families that use them.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Calibrate the DPI family on a process and write the table; an existing version is never overwritten.
+    """Calibrate a family on a process and write the table; an existing version is never overwritten.
 
     Exit code 1 when a fit is not GOOD; the table is written all the same, with the verdict in it.
     """
     from calibration.table import TABLES, write
-    from circuits.ngspice.cache import default_cache_dir
-    from circuits.ngspice.pool import Pool
-    from spicetwin.calibrate.dpi import calibrate
-    from spicetwin.calibrate.record import now, provenance
-    from spicetwin.compare.dpi import compare_dpi, validated
+    from spicetwin.calibrate.build import build_table
 
-    with Pool(jobs, timeout=120.0, cache=default_cache_dir()) as pool:
-        done = calibrate(pool, process, version, now(), provenance(pool, process, quick=quick), quick=quick)
-        table = validated(done.table, compare_dpi(pool, done.table, quick=quick))
-    path = write(table, TABLES if root is None else root)
-    verdicts = {name: fit.verdict for name, fit in done.fits.items()}
+    built = build_table(family, process, version, quick=quick, jobs=jobs, mirror=mirror)
+    path = write(built.table, TABLES if root is None else root)
     if as_json:
-        emit_json({"table": str(path), "verdicts": verdicts, "failed_points": len(done.failures)})
+        emit_json({"table": str(path), "verdicts": built.verdicts, "failed_points": len(built.failures)})
     else:
-        rows = [(name, fit.verdict, "; ".join(fit.reasons)) for name, fit in done.fits.items()]
+        rows = [(name, verdict, built.reasons.get(name, "")) for name, verdict in built.verdicts.items()]
         typer.echo(columns([("fit", "verdict", "reasons"), *rows]))
-        typer.echo(f"{len(done.failures)} bias points failed\n{path}")
-    if any(verdict != "GOOD" for verdict in verdicts.values()):
+        typer.echo(f"{len(built.failures)} points failed\n{path}")
+    if any(verdict != "GOOD" for verdict in built.verdicts.values()):
         raise typer.Exit(FAILED)

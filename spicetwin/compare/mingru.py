@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.table import CalibrationTable, Validation
 from circuits.families.mingru_run import ColumnJob, ColumnRun, core_jobs, run_column_records
+from circuits.ngspice.errors import SimulationError
 from circuits.ngspice.pool import Outcome, Pool
 from pysim.mingru import MinGruChip, MinGruNetwork
 from spicetwin.calibrate.mingru_core import CoreFit, calibration_job, designed, fit_core
@@ -73,6 +75,11 @@ class CoreComparison:
     def codes_apart(self) -> int:
         """Largest distance of gate codes."""
         return int(np.abs(self.code_twin - self.code_spice).max())
+
+    @property
+    def holds(self) -> bool:
+        """Every check of this core holds."""
+        return all(check.passed for check in _checks(self))
 
     @property
     def outputs_wrong(self) -> int:
@@ -158,6 +165,45 @@ def compare_mingru(pool: Pool, *, quick: bool = False) -> MingruComparison:
         fit = fit_core(*own_runs[0]) if own_runs else designed(case.column())
         cores.append(_compared(case, driven, fit, [o.value for o, fits in mine if not fits and o.value]))
     return MingruComparison(tuple(cores), tuple(failures))
+
+
+def compare_core(pool: Pool, case: CoreCase, fit: CoreFit) -> CoreComparison:
+    """Co-simulate one core driven by a digit and run the twin of ``fit`` beside it.
+
+    Raises
+    ------
+    SimulationError
+        When a column failed or stopped early.
+    """
+    driven = drive(case)
+    outcomes = pool.map(run_column_records, _held_out(case, driven))
+    reason = next((_reason(o) for o in outcomes if _reason(o)), "")
+    if reason:
+        raise SimulationError(f"{case.name}: {reason}")
+    return _compared(case, driven, fit, [o.value for o in outcomes if o.value is not None])
+
+
+def validated_core(table: CalibrationTable, core: CoreComparison) -> CalibrationTable:
+    """The table with the errors of ``core`` on the entries that they speak of."""
+    held = f"{core.case.name}, driven by a digit through a trained network"
+    largest = float(np.abs(core.state_error).max())
+    found = {
+        "mingru.gain_h": (
+            Validation(held, "rms error of the state, LSB of 6 bits", core.state_rms, STATE_RMS),
+            Validation(held, "largest error of the state, LSB of 6 bits", largest, STATE_LARGEST),
+        ),
+        "mingru.gate_slope": (
+            Validation(held, "share of gate codes that differ", 1.0 - core.codes_equal, 1.0 - CODES),
+        ),
+        "mingru.comparator_offset": (
+            Validation(held, "outputs that differ beyond 3 sigma", float(core.outputs_wrong), 0.0),
+        ),
+    }
+    entries = {
+        name: replace(entry, validation=(*entry.validation, *found.get(name, ())))
+        for name, entry in table.entries.items()
+    }
+    return replace(table, entries=entries)
 
 
 def _held_out(case: CoreCase, driven: Drive) -> list[ColumnJob]:

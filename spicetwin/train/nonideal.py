@@ -36,18 +36,23 @@ class Nonideal:
         return levels * (1.0 + self.drawn.capacitor * self._normal(tuple(levels.shape), levels))
 
     def spread(self, column: Any) -> Any:
-        """Scan parameters of drawn columns."""
-        shape = (column.shape[1],)
+        """Scan parameters of drawn columns; their state is counted from the threshold, which a comparator shifts."""
+        drawn, shape = self.drawn, (column.shape[1],)
         h_gain, h_bias, z_gain, z_bias, start, z_unit = column.unbind(0)
-        slope = 1.0 + self.drawn.gate_slope * self._normal(shape, column)
+        slope = 1.0 + drawn.gate_slope * self._normal(shape, column)
+        lsb = z_gain / h_gain
+        zero = drawn.gate_offset * self._normal(shape, column) + lsb * (
+            drawn.line_offset * self._normal(shape, column)
+        )
+        threshold = drawn.comparator_offset * self._normal(shape, column)
         return torch.stack(
             [
                 h_gain,
-                h_bias + self.drawn.candidate_offset * self._normal(shape, column),
+                h_bias + drawn.candidate_offset * self._normal(shape, column) - threshold,
                 z_gain * slope,
-                z_bias * slope + self.drawn.gate_offset * self._normal(shape, column),
-                start,
-                z_unit * (1.0 - self.drawn.gate_loss),
+                z_bias * slope + zero,
+                start - threshold,
+                z_unit * (1.0 - drawn.gate_loss),
             ]
         )
 

@@ -10,29 +10,25 @@ from typing import Any
 import numba
 import torch
 
-from pysim.tasks import Task, digits, mnist
-from spicetwin.boundary import InputError
+from pysim.tasks import Task
+from spicetwin.task_data import named_task
 from spicetwin.train.fit import Trainer, accuracy
-from spicetwin.train.mingru import SLOPE, MinGruStack
+from spicetwin.train.mingru import MinGruStack
 from spicetwin.train.settings import Settings
 from spicetwin.train.table import named_table, spread_of
 
 
 def load_task(settings: Settings) -> Task:
-    """The task of ``settings``.
+    """The task of ``settings``, MNIST from their folder or from the registry's.
 
     Raises
     ------
     InputError
-        When MNIST is asked for without its folder.
+        When MNIST is in neither place.
     TaskError
         When its files are absent or damaged.
     """
-    if settings.task == "digits":
-        return digits(settings.seed)
-    if settings.data is None:
-        raise InputError("task mnist needs the folder of its idx files: key 'data', or --data FOLDER")
-    return mnist(settings.data)
+    return named_task(settings.task, settings.seed, settings.data)
 
 
 def use_threads(threads: int) -> None:
@@ -88,4 +84,4 @@ def with_data(settings: Settings, data: Path | None, epochs: int | None, seed: i
 
 def with_table(settings: Settings, name: str) -> Settings:
     """``settings`` with the spread of a calibration table, for columns of the first layer's rows."""
-    return replace(settings, spread=spread_of(named_table(name), settings.network.rows, SLOPE))
+    return replace(settings, spread=spread_of(named_table(name), settings.network.rows))

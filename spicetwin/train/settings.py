@@ -123,8 +123,10 @@ class Spread:
         Relative mismatch of a row's capacitor.
     gate_slope, gate_offset
         Relative spread of a column's converter gain; spread of its offset in LSB.
-    candidate_offset
-        Offset of a column's candidate together with its comparator, in V_FS / 2.
+    line_offset
+        Offset of a gate's line and converter in V_FS / 2: the more LSB, the larger the layer's slope.
+    candidate_offset, comparator_offset
+        Offset of a column's candidate, and of the comparator that makes its output, in V_FS / 2.
     state_noise
         Thermal noise of a state, in V_FS / 2; the part that a step renews follows from its gate.
     gate_loss
@@ -134,7 +136,9 @@ class Spread:
     capacitor: float = 0.0
     gate_slope: float = 0.0
     gate_offset: float = 0.0
+    line_offset: float = 0.0
     candidate_offset: float = 0.0
+    comparator_offset: float = 0.0
     state_noise: float = 0.0
     gate_loss: float = 0.0
 
@@ -180,7 +184,7 @@ class Settings:
         except tomllib.TOMLDecodeError as error:
             raise InputError(f"{path}: not TOML: {error}") from error
         known = ("task", "data", "seed", "network", "train", "constraints", "nonideal")
-        _refuse_unknown(path, "", document, known)
+        refuse_unknown(path, "", document, known)
         task, data, seed = document.get("task", "digits"), document.get("data"), document.get("seed", 0)
         if task not in TASKS:
             raise InputError(f"{path}: task = {task!r}; accepted: {', '.join(TASKS)}")
@@ -192,10 +196,10 @@ class Settings:
             task,
             None if data is None else path.parent / data,
             seed,
-            _section(path, document, "network", Network),
-            _section(path, document, "train", Schedule),
-            _section(path, document, "constraints", Constraints),
-            _section(path, document, "nonideal", Spread),
+            section(path, document, "network", Network),
+            section(path, document, "train", Schedule),
+            section(path, document, "constraints", Constraints),
+            section(path, document, "nonideal", Spread),
         )
         settings._check(path)
         return settings
@@ -257,19 +261,19 @@ class Settings:
                 raise InputError(f"{path}: {key} = {value!r}; accepted: {accepted}")
 
 
-def _refuse_unknown(path: Path, where: str, given: Mapping[str, Any], known: tuple[str, ...]) -> None:
+def refuse_unknown(path: Path, where: str, given: Mapping[str, Any], known: tuple[str, ...]) -> None:
     for key in given:
         if key not in known:
             raise InputError(f"{path}: unknown key {where}{key}; accepted: {', '.join(known)}")
 
 
-def _section(path: Path, document: Mapping[str, Any], name: str, kind: type[T]) -> T:
+def section(path: Path, document: Mapping[str, Any], name: str, kind: type[T]) -> T:
     """Dataclass ``kind`` out of the table ``[name]``; absent keys take their defaults."""
     given = document.get(name, {})
     if not isinstance(given, dict):
         raise InputError(f"{path}: {name} = {given!r}; accepted: a table [{name}]")
     defaults = {f.name: f.default for f in fields(kind)}  # type: ignore[arg-type]
-    _refuse_unknown(path, f"{name}.", given, tuple(defaults))
+    refuse_unknown(path, f"{name}.", given, tuple(defaults))
     values = {k: _typed(path, f"{name}.{k}", v, defaults[k]) for k, v in given.items()}
     return kind(**values)
 

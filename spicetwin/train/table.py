@@ -20,11 +20,11 @@ def named_table(name: str) -> CalibrationTable:
     return load(Path(name) if name.endswith(".json") else resolve(name))
 
 
-def spread_of(table: CalibrationTable, rows: int, slope: float) -> Spread:
+def spread_of(table: CalibrationTable, rows: int) -> Spread:
     """Standard deviations in the units of the layer equations, of columns of ``rows`` rows at 300.15 K.
 
     Die-to-die and within-die terms add in squares: every batch sees another chip. Offsets in volts are divided by
-    V_FS / 2; that of the gate's line becomes LSB by the converter's gain, ``slope`` full codes per V_FS.
+    V_FS / 2.
 
     Raises
     ------
@@ -36,13 +36,12 @@ def spread_of(table: CalibrationTable, rows: int, slope: float) -> Spread:
     half_scale = _value(table, "v_fs", 0.0) / 2.0
     capacity = rows * _value(table, "c_unit", math.inf)
     thermal = math.sqrt(BOLTZMANN * T_REFERENCE / capacity) * _value(table, "noise_excess", 1.0)
-    lsb = 63.0 * slope / 2.0
-    candidate = math.hypot(_sigma(table, "offset_h"), _sigma(table, "comparator_offset"))
     return Spread(
         capacitor=_sigma(table, "capacitor"),
         gate_slope=_sigma(table, "gate_slope"),
-        gate_offset=math.hypot(_sigma(table, "gate_offset"), lsb * _sigma(table, "offset_z") / half_scale),
-        candidate_offset=candidate / half_scale,
+        line_offset=math.hypot(_sigma(table, "gate_offset"), _sigma(table, "offset_z")) / half_scale,
+        candidate_offset=_sigma(table, "offset_h") / half_scale,
+        comparator_offset=_sigma(table, "comparator_offset") / half_scale,
         state_noise=thermal / half_scale,
         gate_loss=1.0 - min(_value(table, "swap_gain", 1.0), 1.0),
     )

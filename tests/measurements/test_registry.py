@@ -64,7 +64,7 @@ def test_every_source_is_declared_in_full() -> None:
         assert source.files, source.name
         assert source.licence, source.name
         assert source.description, source.name
-        assert re.fullmatch(r"[0-9a-f]{40}", source.commit)
+        assert re.fullmatch(r"[0-9a-f]{40}", source.commit) or source.address.startswith("https://")
         assert re.fullmatch(r"[\w.-]+/[\w.-]+", source.repository)
         for file in source.files:
             assert re.fullmatch(r"[0-9a-f]{64}", file.sha256)
@@ -79,6 +79,11 @@ def test_address_is_at_the_pinned_commit_with_special_characters_quoted(register
         registered.url(registered.files[0])
         == f"https://raw.githubusercontent.com/owner/repo/{'c' * 40}/d/a%20b.csv"
     )
+
+
+def test_files_outside_a_repository_have_their_own_address() -> None:
+    source = get_source("mnist")
+    assert source.url(source.files[0]) == f"{source.address}train-images-idx3-ubyte.gz"
 
 
 def test_unknown_source_lists_the_known_ones() -> None:
@@ -216,7 +221,7 @@ def test_load_falls_back_to_the_virtual_chip_only_when_allowed() -> None:
 
 
 @pytest.mark.measured
-@pytest.mark.parametrize("name", [name for name in sources() if name != "fsdd"])
+@pytest.mark.parametrize("name", [name for name in sources() if name not in ("fsdd", "mnist")])
 def test_originals_in_the_mirror_are_the_registered_ones(name: str, mirror: Path) -> None:
     assert verify(name, mirror).state == "complete"
 

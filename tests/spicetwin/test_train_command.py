@@ -117,7 +117,10 @@ class TestWithTorch:
     @pytest.mark.parametrize(
         ("text", "says"),
         [
-            ('task = "mnist"', "task mnist needs the folder of its idx files"),
+            (
+                'task = "mnist"',
+                "task mnist: data source mnist: train-images-idx3-ubyte.gz is not here; get it",
+            ),
             (SMALL.replace("300", "1438"), "train.validation = 1438; accepted: 1 to 1437"),
         ],
     )

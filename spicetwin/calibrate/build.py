@@ -1,0 +1,87 @@
+"""Build the calibration table of a family: simulate, fit, compare on what no fit has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from calibration.table import CalibrationTable
+from circuits.ngspice.cache import default_cache_dir
+from circuits.ngspice.pool import Pool
+from spicetwin.boundary import InputError
+
+FAMILIES = ("dpi", "mingru")
+
+#: Longest a point may take (s).
+TIMEOUT = {"dpi": 120.0, "mingru": 7200.0}
+
+
+@dataclass(frozen=True)
+class Built:
+    """A table that is not written yet, the verdicts of its fits with their reasons, and the points that failed."""
+
+    table: CalibrationTable
+    verdicts: Mapping[str, str]
+    failures: tuple[str, ...]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+
+def build_table(
+    family: str,
+    process: str,
+    version: str,
+    *,
+    quick: bool = False,
+    jobs: int | None = None,
+    mirror: Path | None = None,
+) -> Built:
+    """Calibrate ``family`` on ``process``.
+
+    Raises
+    ------
+    InputError
+        For an unknown family.
+    SimulationError
+        When too little could be simulated.
+    """
+    if family not in FAMILIES:
+        raise InputError(f"family {family!r} has no calibration; accepted: {', '.join(FAMILIES)}")
+    with Pool(jobs, timeout=TIMEOUT[family], cache=default_cache_dir()) as pool:
+        if family == "dpi":
+            return _dpi(pool, process, version, quick=quick)
+        return _mingru(pool, process, version, mirror, quick=quick)
+
+
+def _dpi(pool: Pool, process: str, version: str, *, quick: bool) -> Built:
+    from spicetwin.calibrate.dpi import calibrate
+    from spicetwin.calibrate.record import now, provenance
+    from spicetwin.compare.dpi import compare_dpi, validated
+
+    done = calibrate(pool, process, version, now(), provenance(pool, process, quick=quick), quick=quick)
+    table = validated(done.table, compare_dpi(pool, done.table, quick=quick))
+    return Built(
+        table,
+        {name: fit.verdict for name, fit in done.fits.items()},
+        tuple(f"{block} {dict(biases)}: {reason}" for block, biases, reason in done.failures),
+        {name: "; ".join(fit.reasons) for name, fit in done.fits.items()},
+    )
+
+
+def _mingru(pool: Pool, process: str, version: str, mirror: Path | None, *, quick: bool) -> Built:
+    from spicetwin.calibrate.mingru import ROWS, calibrate_mingru
+    from spicetwin.calibrate.mingru_devices import device_entries, fit_devices
+    from spicetwin.calibrate.record import now
+    from spicetwin.compare.mingru import compare_core, validated_core
+    from spicetwin.compare.mingru_cases import CoreCase
+
+    measured = fit_devices(mirror)
+    done = calibrate_mingru(pool, process, version, now(), device_entries(measured), quick=quick)
+    steps = 8 if quick else 20
+    core = compare_core(pool, CoreCase("transistor", ROWS, 1, steps, 0), done.fits["tt"])
+    verdicts = {name: result.verdict for name, result in measured.items()}
+    return Built(
+        validated_core(done.table, core),
+        verdicts | {"column": "GOOD" if core.holds else "POOR"},
+        tuple(f"{label}: {reason}" for label, reason in done.failures),
+    )

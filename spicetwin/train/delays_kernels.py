@@ -1,0 +1,74 @@
+"""Peaks of integrating somata behind delayed synapses, and their gradients, by events.
+
+    V_t = max(0, a V_(t-1) + sum of w_ijs over events of input i in step t - d_ijs),   peak = max over t of V_t.
+
+Between two touches of zero V is linear in the weights, so with t* the step of the peak and t_0 the first step behind
+the last zero before it, d peak / d w_ijs = sum of a^(t* - t) over arrivals with t_0 <= t <= t*. One pass over the
+events gives the peaks, another one the gradients: nothing is ever as large as inputs x delays x steps.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+Array = Any
+
+
+@njit(cache=True, error_model="numpy")
+def peaks(
+    start: Array, channel: Array, steps: int, batch: Array, weights: Array, delays: Array, keep: float,
+    peak: Array, top: Array, since: Array,
+) -> None:  # fmt: skip
+    """Peaks (samples, neurons), their steps, and the first steps behind the last zero, for the samples ``batch``.
+
+    ``weights`` and ``delays`` (inputs, neurons, copies); a neuron that never leaves zero peaks at -1.
+    """
+    neurons, copies = weights.shape[1], weights.shape[2]
+    drive = np.zeros((neurons, steps + delays.max()))
+    for b in range(len(batch)):
+        drive[:] = 0.0
+        for t in range(steps):
+            k = batch[b] * steps + t
+            for e in range(start[k], start[k + 1]):
+                i = channel[e]
+                for j in range(neurons):
+                    for s in range(copies):
+                        drive[j, t + delays[i, j, s]] += weights[i, j, s]
+        for j in range(neurons):
+            v, zero = 0.0, 0
+            peak[b, j], top[b, j], since[b, j] = 0.0, -1, 0
+            for t in range(steps):
+                v = keep * v + drive[j, t]
+                if v <= 0.0:
+                    v, zero = 0.0, t + 1
+                if v > peak[b, j]:
+                    peak[b, j], top[b, j], since[b, j] = v, t, zero
+
+
+@njit(cache=True, error_model="numpy")
+def gradient(
+    start: Array, channel: Array, steps: int, batch: Array, slope: Array, delays: Array, keep: float,
+    top: Array, since: Array, out: Array,
+) -> None:  # fmt: skip
+    """Add to ``out`` the gradient of the weights, given that of the peaks, ``slope`` (samples, neurons)."""
+    neurons, copies = delays.shape[1], delays.shape[2]
+    share = np.zeros((neurons, steps + delays.max()))
+    for b in range(len(batch)):
+        share[:] = 0.0
+        last = -1
+        for j in range(neurons):
+            a = slope[b, j]
+            for t in range(top[b, j], since[b, j] - 1, -1):
+                share[j, t] = a
+                a *= keep
+            last = max(last, top[b, j])
+        for t in range(last + 1):
+            k = batch[b] * steps + t
+            for e in range(start[k], start[k + 1]):
+                i = channel[e]
+                for j in range(neurons):
+                    for s in range(copies):
+                        out[i, j, s] += share[j, t + delays[i, j, s]]

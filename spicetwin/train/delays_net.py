@@ -1,0 +1,147 @@
+"""Training of weights behind fixed delays (published model, EIS-Hub/DenRAM), in NumPy and two compiled passes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysim.delays.events import Events
+from pysim.delays.layer import DelayLayer
+from pysim.delays.network import run_layer
+from pysim.delays.soma import IntegratingSoma
+from spicetwin.train import delays_kernels as kernels
+from spicetwin.train.delays_settings import DelayTraining
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+_FIRST, _SECOND, _TINY = 0.9, 0.999, 1e-8
+
+
+@dataclass(frozen=True)
+class DelayNet:
+    """A trained layer.
+
+    Attributes
+    ----------
+    weights, delays
+        Shape (inputs, classes, copies); delays in steps.
+    dt, tau_membrane
+        Step and time constant of the somata (s).
+    loss
+        Mean cross-entropy of every epoch (nats).
+    """
+
+    weights: FloatArray
+    delays: IntArray
+    dt: float
+    tau_membrane: float
+    loss: tuple[float, ...] = ()
+
+    def decide(
+        self, events: Events, weights: FloatArray | None = None, delays: IntArray | None = None
+    ) -> IntArray:
+        """Classes of the samples, by the behavioural simulator; weights and delays of a chip instead of its own."""
+        layer = DelayLayer(
+            weights=self.weights if weights is None else weights,
+            delays=self.delays if delays is None else delays,
+            soma=IntegratingSoma(tau_membrane=self.tau_membrane),
+            dt=self.dt,
+        )
+        return run_layer(layer, events).decision
+
+
+def noisy(weights: FloatArray, noise: float, rng: np.random.Generator) -> FloatArray:
+    """Weights with normal noise of ``noise`` times the largest |weight| on every weight that is not zero."""
+    if noise == 0.0:
+        return weights
+    scale = noise * np.abs(weights).max()
+    return np.where(weights != 0.0, weights + scale * rng.standard_normal(weights.shape), 0.0)
+
+
+def train(
+    events: Events,
+    classes: IntArray,
+    delays: IntArray,
+    tau_membrane: float,
+    dt: float,
+    how: DelayTraining,
+    seed: int,
+    noise: float = 0.0,
+) -> DelayNet:
+    """Train the weights of a layer whose delays stay as they are.
+
+    Softmax and cross-entropy on the largest voltages. With ``noise`` the forward pass sees weights with noise drawn
+    anew for every batch, and the gradient goes to the weights without it (straight-through).
+
+    Parameters
+    ----------
+    events, classes
+        Training samples.
+    delays
+        Steps, shape (inputs, classes, copies).
+    noise
+        Standard deviation over the largest |weight|.
+    """
+    rng = np.random.default_rng([seed, 1])
+    synapses = delays.shape[0] * delays.shape[2]
+    weights = np.abs(rng.standard_normal(delays.shape)) * how.start / math.sqrt(synapses)
+    first, second = np.zeros_like(weights), np.zeros_like(weights)
+    keep, number = math.exp(-dt / tau_membrane), 0
+    importance = _importance(classes) if how.balance else np.ones(int(classes.max()) + 1)
+    losses = []
+    for epoch in range(how.epochs):
+        rate = how.rate * _cooled(epoch / how.epochs)
+        order, total = rng.permutation(events.samples), 0.0
+        for k in range(0, len(order), how.batch):
+            batch = order[k : k + how.batch]
+            seen = noisy(weights, noise, rng)
+            loss, slope = _step(events, classes, delays, keep, batch, seen, importance)
+            total += loss * len(batch)
+            number += 1
+            first = _FIRST * first + (1 - _FIRST) * slope
+            second = _SECOND * second + (1 - _SECOND) * slope**2
+            mean, power = first / (1 - _FIRST**number), second / (1 - _SECOND**number)
+            weights = weights - rate * mean / (np.sqrt(power) + _TINY)
+        losses.append(total / len(order))
+    return DelayNet(weights, delays, dt, tau_membrane, tuple(losses))
+
+
+def _step(
+    events: Events,
+    classes: IntArray,
+    delays: IntArray,
+    keep: float,
+    batch: IntArray,
+    weights: FloatArray,
+    importance: FloatArray,
+) -> tuple[float, FloatArray]:
+    """Mean loss of a batch, and its gradient."""
+    shape = (len(batch), weights.shape[1])
+    peak, top, since = np.empty(shape), np.empty(shape, np.int64), np.empty(shape, np.int64)
+    stream = (events.start, events.channel, events.steps, batch)
+    kernels.peaks(*stream, weights, delays, keep, peak, top, since)
+    likely = np.exp(peak - peak.max(axis=1, keepdims=True))
+    likely /= likely.sum(axis=1, keepdims=True)
+    wanted = classes[batch]
+    row = np.arange(len(batch))
+    weight = importance[wanted] / len(batch)
+    loss = float(-(weight * np.log(likely[row, wanted] + 1e-300)).sum())
+    likely[row, wanted] -= 1.0
+    out = np.zeros_like(weights)
+    kernels.gradient(*stream, likely * weight[:, None], delays, keep, top, since, out)
+    return loss, out
+
+
+def _importance(classes: IntArray) -> FloatArray:
+    """Weights of the classes with which all count the same, 1 on average over samples."""
+    count = np.bincount(classes)
+    return np.asarray(len(classes) / (len(count) * count))
+
+
+def _cooled(share: float) -> float:
+    """Learning rate over its first value, ``share`` of the training done."""
+    return 1.0 if share < 0.5 else 0.2 if share < 0.8 else 0.05

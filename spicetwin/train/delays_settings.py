@@ -1,0 +1,227 @@
+"""Description of a study of networks with delays in TOML: task, network, training, comparisons, chips."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from spicetwin.boundary import InputError
+from spicetwin.train.settings import refuse_unknown, section
+
+TASKS = ("fsdd", "ecg")
+
+
+@dataclass(frozen=True)
+class DelayNetwork:
+    """One layer of delayed synapses onto integrating somata.
+
+    Attributes
+    ----------
+    copies
+        Synapses, each with a delay of its own, between an input and an output.
+    tau_membrane
+        Of the somata (s).
+    mean_delay
+        Mean of the drawn delays (s); the table gives their shape, this their scale.
+    buffer
+        Longest delay (s); longer ones are cut to it.
+    table
+        Calibration table that cells are drawn from: ``assumed``, a name or a file.
+    """
+
+    copies: int = 16
+    tau_membrane: float = 30e-3
+    mean_delay: float = 0.25
+    buffer: float = 1.0
+    table: str = "assumed"
+
+
+@dataclass(frozen=True)
+class DelayTraining:
+    """How to train.
+
+    Attributes
+    ----------
+    epochs, batch, rate
+        Passes, samples of a step, learning rate of Adam; a fifth of it after half, a twentieth after 80 %.
+    start
+        Scale of the starting weights |N(0, 1)| / sqrt(synapses of a neuron).
+    balance
+        Weigh samples so that all classes count the same.
+    """
+
+    epochs: int = 25
+    batch: int = 64
+    rate: float = 2e-3
+    start: float = 0.3
+    balance: bool = False
+
+
+@dataclass(frozen=True)
+class RecurrentTraining:
+    """The recurrent network of spiking neurons to compare with; its size follows from the number of parameters.
+
+    Attributes
+    ----------
+    tau_membrane, tau_readout
+        Of the recurrent neurons and of the integrating outputs (s).
+    epochs, rate
+        As in :class:`DelayTraining`; 0 epochs leave it out.
+    """
+
+    tau_membrane: float = 50e-3
+    tau_readout: float = 200e-3
+    epochs: int = 25
+    rate: float = 5e-3
+
+
+@dataclass(frozen=True)
+class Study:
+    """What to do with the networks.
+
+    Attributes
+    ----------
+    seeds
+        Networks trained of each kind, each on delays of its own.
+    slow
+        Time constant of a second network without delays, whose membrane is its only memory (s); 0 leaves it out.
+    noise
+        Weight noise (% of the largest weight) of the resilience curve, in training and in the test.
+    readings
+        Draws of that noise in the test.
+    chips
+        Chips that every trained network is programmed into.
+    g_max
+        Conductance of the largest weight (S).
+    age
+        Time since programming (s).
+    """
+
+    seeds: int = 5
+    slow: float = 0.0
+    noise: tuple[int, ...] = (0, 5, 10, 15, 20)
+    readings: int = 10
+    chips: int = 20
+    g_max: float = 100e-6
+    age: float = 1.0
+
+
+@dataclass(frozen=True)
+class DelaySettings:
+    """A checked description of a study.
+
+    Attributes
+    ----------
+    task, data
+        ``fsdd`` with the folder of its recordings, or ``ecg`` with its NPZ file.
+    seed
+        First seed; network k of a study has ``seed + k``.
+    """
+
+    task: str
+    data: Path | None
+    seed: int
+    network: DelayNetwork
+    train: DelayTraining
+    recurrent: RecurrentTraining
+    study: Study
+
+    @classmethod
+    def read(cls, path: Path) -> DelaySettings:
+        """Read and check a TOML file.
+
+        Raises
+        ------
+        InputError
+            Naming the file, the key, the value and what is accepted.
+        """
+        document = read_toml(path)
+        refuse_unknown(
+            path, "", document, ("task", "data", "seed", "network", "train", "recurrent", "study")
+        )
+        task, data, seed = document.get("task"), document.get("data"), document.get("seed", 0)
+        if task not in TASKS:
+            raise InputError(f"{path}: task = {task!r}; accepted: {', '.join(TASKS)}")
+        if not (data is None or isinstance(data, str)):
+            raise InputError(f"{path}: data = {data!r}; accepted: the task's folder or file")
+        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+            raise InputError(f"{path}: seed = {seed!r}; accepted: an integer >= 0")
+        settings = cls(
+            task,
+            None if data is None else path.parent / data,
+            seed,
+            section(path, document, "network", DelayNetwork),
+            section(path, document, "train", DelayTraining),
+            section(path, document, "recurrent", RecurrentTraining),
+            section(path, document, "study", Study),
+        )
+        settings._check(path)
+        return settings
+
+    def _check(self, path: Path) -> None:
+        """Ranges; types are already right."""
+        n, t, r, s = self.network, self.train, self.recurrent, self.study
+        checks: tuple[tuple[bool, str, object, str], ...] = (
+            (1 <= n.copies <= 256, "network.copies", n.copies, "1 to 256"),
+            (n.tau_membrane > 0, "network.tau_membrane", n.tau_membrane, "> 0 s"),
+            (n.mean_delay > 0, "network.mean_delay", n.mean_delay, "> 0 s"),
+            (n.buffer > 0, "network.buffer", n.buffer, "> 0 s"),
+            (t.epochs >= 1, "train.epochs", t.epochs, "1 or more"),
+            (t.batch >= 1, "train.batch", t.batch, "1 or more"),
+            (t.rate > 0, "train.rate", t.rate, "> 0"),
+            (t.start > 0, "train.start", t.start, "> 0"),
+            (r.epochs >= 0, "recurrent.epochs", r.epochs, "0 or more"),
+            (r.rate > 0, "recurrent.rate", r.rate, "> 0"),
+            (
+                r.tau_membrane > 0 and r.tau_readout > 0,
+                "recurrent.tau_membrane, tau_readout",
+                [r.tau_membrane, r.tau_readout],
+                "> 0 s",
+            ),
+            (s.seeds >= 2, "study.seeds", s.seeds, "2 or more, for an interval"),
+            (s.slow >= 0, "study.slow", s.slow, ">= 0 s"),
+            (
+                len(s.noise) > 0 and min(s.noise) >= 0,
+                "study.noise",
+                list(s.noise),
+                "percentages >= 0, at least one",
+            ),
+            (s.readings >= 1, "study.readings", s.readings, "1 or more"),
+            (s.chips >= 2, "study.chips", s.chips, "2 or more"),
+            (s.g_max > 0, "study.g_max", s.g_max, "> 0 S"),
+            (s.age > 0, "study.age", s.age, "> 0 s"),
+        )
+        for good, key, value, accepted in checks:
+            if not good:
+                raise InputError(f"{path}: {key} = {value}; accepted: {accepted}")
+
+    def changed(self, data: Path | None, epochs: int | None, seed: int | None) -> DelaySettings:
+        """The settings with the values of the command line."""
+        train = self.train if epochs is None else replace(self.train, epochs=epochs)
+        recurrent = self.recurrent
+        if epochs is not None and recurrent.epochs:
+            recurrent = replace(recurrent, epochs=epochs)
+        return replace(
+            self,
+            data=self.data if data is None else data,
+            train=train,
+            recurrent=recurrent,
+            seed=self.seed if seed is None else seed,
+        )
+
+
+def read_toml(path: Path) -> dict[str, object]:
+    """Content of a TOML file.
+
+    Raises
+    ------
+    InputError
+        When it is none.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 text (byte {error.start})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: not TOML: {error}") from error
