@@ -23,12 +23,12 @@ def circuits() -> dict[str, type[Circuit]]:
     ParameterError
         An entry point names something that is no Circuit, or takes a name that is already in use.
     """
-    from circuits.families import denram
+    from circuits.families import denram, rram
     from circuits.families.dpi import DpiNeuron, DpiSynapse
     from circuits.families.fet import NFet, PFet
     from circuits.families.mingru import CELLS
 
-    own = (DpiSynapse, DpiNeuron, NFet, PFet, *CELLS, *denram.CELLS)
+    own = (DpiSynapse, DpiNeuron, NFet, PFet, *CELLS, *denram.CELLS, *rram.CELLS)
     return _with_third_party(own, Circuit, CIRCUIT_ENTRY_POINTS)
 
 
@@ -50,10 +50,11 @@ def testbenches() -> dict[str, type[Testbench]]:
     from circuits.families.mingru_converters import CONVERTER_TESTBENCHES
     from circuits.families.mingru_dynamic import DYNAMIC_TESTBENCHES
     from circuits.families.mingru_static import LINE_TESTBENCHES
+    from circuits.families.rram_bench import RRAM_TESTBENCHES
 
     dpi = (*SYNAPSE_TESTBENCHES, *STATIC_TESTBENCHES, *NEURON_TESTBENCHES)
     mingru = (*LINE_TESTBENCHES, *DYNAMIC_TESTBENCHES, *CONVERTER_TESTBENCHES)
-    denram = (*DELAY_TESTBENCHES, *DELAY_STATIC, *DERIVED_TESTBENCHES)
+    denram = (*DELAY_TESTBENCHES, *DELAY_STATIC, *DERIVED_TESTBENCHES, *RRAM_TESTBENCHES)
     own = (*dpi, *mingru, *denram, FetIdVg, PFetIdVg)
     return _with_third_party(own, Testbench, TESTBENCH_ENTRY_POINTS)
 
