@@ -35,6 +35,16 @@ def pulse(
     return np.asarray(per_volt * swing * np.exp(np.asarray(coefficient) * rise), dtype=np.float64)
 
 
+def weight(
+    conductance: Values, i_ref: Values, r_access: Values, exponent: Values, g_ref: Values
+) -> FloatArray:
+    """Current of a weight cell; ``i_ref`` at ``g_ref``, ``r_access`` in series with the memory."""
+    series = 1.0 / np.asarray(conductance, dtype=np.float64) + r_access
+    return np.asarray(
+        i_ref * (series / (1.0 / np.asarray(g_ref) + r_access)) ** -np.asarray(exponent), dtype=np.float64
+    )
+
+
 LAWS = (
     Law(
         "delay_level",
@@ -63,5 +73,21 @@ LAWS = (
         },
         "t = (C/I) (V_DD - V_sw) exp(tc (T - T_ref))",
         "current-starved monostable",
+    ),
+    Law(
+        "delay_weight",
+        weight,
+        {"conductance": "S"},
+        "A",
+        {
+            "i_ref": LawParam("A", 3e-8, (1e-15, 1e-3), "log", "current at the reference conductance"),
+            "r_access": LawParam("ohm", 1e3, (0.0, 1e6), description="of access transistor and clamp"),
+            "exponent": LawParam(
+                "1", 1.0, (0.1, 2.0), description="below 1: the clamp yields with the current"
+            ),
+            "g_ref": LawParam("S", 3e-5, (1e-9, 1.0), "log", "reference conductance: hold fixed"),
+        },
+        "I = I_ref [(1/G + R_a) / (1/G_ref + R_a)]^-n",
+        "read voltage over memory and access transistor; the read voltage falls with the clamp's V_GS",
     ),
 )

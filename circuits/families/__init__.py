@@ -42,6 +42,7 @@ def testbenches() -> dict[str, type[Testbench]]:
     """
     from circuits.families.denram_delay import DELAY_TESTBENCHES
     from circuits.families.denram_derived import DERIVED_TESTBENCHES
+    from circuits.families.denram_network import NETWORK_TESTBENCHES
     from circuits.families.denram_static import STATIC_TESTBENCHES as DELAY_STATIC
     from circuits.families.dpi_neuron import NEURON_TESTBENCHES
     from circuits.families.dpi_synapse import SYNAPSE_TESTBENCHES
@@ -54,7 +55,13 @@ def testbenches() -> dict[str, type[Testbench]]:
 
     dpi = (*SYNAPSE_TESTBENCHES, *STATIC_TESTBENCHES, *NEURON_TESTBENCHES)
     mingru = (*LINE_TESTBENCHES, *DYNAMIC_TESTBENCHES, *CONVERTER_TESTBENCHES)
-    denram = (*DELAY_TESTBENCHES, *DELAY_STATIC, *DERIVED_TESTBENCHES, *RRAM_TESTBENCHES)
+    denram = (
+        *DELAY_TESTBENCHES,
+        *DELAY_STATIC,
+        *DERIVED_TESTBENCHES,
+        *NETWORK_TESTBENCHES,
+        *RRAM_TESTBENCHES,
+    )
     own = (*dpi, *mingru, *denram, FetIdVg, PFetIdVg)
     return _with_third_party(own, Testbench, TESTBENCH_ENTRY_POINTS)
 

@@ -116,6 +116,7 @@ class ChargeCore(_Logic):
     }
 
     c_delay: float = _capacitor(1e-12, "delay capacitor")
+    c_wire: float = _capacitor(2e-15, "wiring of each latch node")
     w_reset: float = _width(0.5e-6, "the transistor that shorts the capacitor at rest")
     l_reset: float = _length(0.5e-6, "the transistor that shorts the capacitor at rest")
     w_select: float = _width(0.65e-6, "the selector of the memory")
@@ -139,6 +140,7 @@ class Schmitt(_Logic):
         **_inverter("hp", "hn"),
     }
 
+    c_wire: float = _capacitor(2e-15, "wiring of the stack's and the inverter's output")
     w_n: float = _width(0.5e-6, "the n transistors of the stack")
     w_n_feedback: float = _width(0.5e-6, "the n transistor that sets V_+")
     w_p: float = _width(1e-6, "the p transistors of the stack")
@@ -205,5 +207,60 @@ class PulseGenerator(_Logic):
     l_limit: float = _length(2e-6, "the transistor that limits the inverter's current")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Weight(_Logic):
+    """Weight: reads a memory during a pulse and sinks a fraction of its current."""
+
+    name: ClassVar[str] = "denram_weight"
+    netlist: ClassVar[str] = "denram/denram_weight.cir"
+    ports: ClassVar[tuple[str, ...]] = ("on", "top", "bot", "vclamp", "sink", "vdd", "gnd")
+    transistors: ClassVar[Sizes] = {
+        "cl": ("n", "w_clamp", "l_access"),
+        "acc": ("n", "w_access", "l_access"),
+        "i": ("p", "w_in", "l_in"),
+        "o": ("p", "w_out", "l_out"),
+        "nb": ("n", "w_mirror", "l_mirror"),
+        "sw": ("n", "w_logic", "l_logic"),
+        "keep": ("p", "w_logic_p", "l_logic"),
+        "w": ("n", "w_mirror", "l_mirror"),
+    }
+
+    w_clamp: float = _width(20e-6, "the clamp")
+    w_access: float = _width(0.65e-6, "the access transistor")
+    l_access: float = _length(0.5e-6, "clamp and access transistor")
+    w_in: float = _width(10e-6, "the mirror's diode")
+    l_in: float = _length(0.5e-6, "the mirror's diode")
+    w_out: float = _width(0.5e-6, "the mirror's output")
+    l_out: float = _length(5e-6, "the mirror's output")
+    w_mirror: float = _width(1e-6, "output transistor and its diode")
+    l_mirror: float = _length(2e-6, "output transistor and its diode")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Soma(Circuit):
+    """Passive soma: resistor and capacitor."""
+
+    name: ClassVar[str] = "denram_soma"
+    family: ClassVar[str] = "denram"
+    netlist: ClassVar[str] = "denram/denram_soma.cir"
+    ports: ClassVar[tuple[str, ...]] = ("v", "gnd")
+
+    r_m: float = param(
+        4e8, "Ohm", (1e3, 1e13), "membrane resistance", "Nat. Commun. 2022, s41467-022-33476-6, table 1"
+    )
+    c_m: float = param(
+        10e-12, "F", (1e-15, 1e-9), "membrane capacitance", "Nat. Commun. 2022, s41467-022-33476-6, table 1"
+    )
+
+
 #: Every cell with a netlist of its own.
-CELLS: tuple[type[Circuit], ...] = (RramRead, DecayCore, ChargeCore, Schmitt, Comparator, PulseGenerator)
+CELLS: tuple[type[Circuit], ...] = (
+    RramRead,
+    DecayCore,
+    ChargeCore,
+    Schmitt,
+    Comparator,
+    PulseGenerator,
+    Weight,
+    Soma,
+)

@@ -60,7 +60,7 @@ QUANTITIES: Mapping[str, tuple[str, ...]] = {
     "i_weight": ("A",),
 }
 NEEDED = ("r_hrs", "c_delay", "v_start", "v_trip")
-_SPREADS = ("g_weight", "relaxation", "read_noise")
+_OF_WEIGHTS = ("g_weight", "relaxation", "read_noise", "i_weight")
 
 #: Scale of the published network model: mean 500 GOhm, standard deviation of the logarithm 0.4, on 1 pF, with a delay
 #: of R C (a trip at 1/e). Assumed: no transistor leaks so little, see docs/physics-denram.md.
@@ -86,7 +86,7 @@ class DelayChip:
     values
         Drawn quantities, read-only arrays of ``shape``.
     entries
-        Spread laws of the weights, by quantity.
+        Laws of the weight cells, by quantity.
     """
 
     id: str
@@ -153,6 +153,20 @@ class DelayChip:
                 )
         return g
 
+    def weight_current(self, conductance: ArrayLike) -> FloatArray:
+        """Current (A) that weight cells of this conductance (S) give a synapse while a pulse lasts.
+
+        Raises
+        ------
+        ModelError
+            When the table has no weight cell.
+        """
+        if "i_weight" not in self.entries:
+            raise ModelError(f"table {self.table} lacks the entry {BLOCK}.i_weight")
+        entry = self.entries["i_weight"]
+        at: dict[str, ArrayLike] = {**self.at, "conductance": conductance}
+        return np.asarray(entry.evaluate(entry.inputs(at)))
+
     def _deviation(self, name: str, g: FloatArray) -> FloatArray:
         """Standard deviation of a conductance (S)."""
         entry = self.entries[name]
@@ -218,7 +232,7 @@ def draw(
         raise ModelError(f"cycle {cycle}, time {time!r} s; accepted: a cycle of 0 or more, a time above 0 s")
     entries = _entries(table)
     inputs = _inputs(entries, dict(at or {}), sources)
-    elements = {n: e for n, e in entries.items() if n not in _SPREADS}
+    elements = {n: e for n, e in entries.items() if n not in _OF_WEIGHTS}
     own = dataclasses.replace(table, entries={f"{BLOCK}.{n}": e for n, e in elements.items()})
     known = {name for e in elements.values() for name in e.box} | {"temperature"}
     spread = tuple(s for s in sources if s in drawing.SOURCES)
@@ -250,7 +264,7 @@ def draw(
         time,
         _topology(entries),
         values,
-        {n: entries[n] for n in _SPREADS if n in entries},
+        {n: entries[n] for n in _OF_WEIGHTS if n in entries},
     )
     return _relaxed(chip) if "drift" in sources else chip
 
