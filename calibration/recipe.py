@@ -17,7 +17,7 @@ from calibration.readers.units import UnitError, quantity
 
 Group = Literal["joint", "each"]
 Kind = Literal["laws", "in_the_loop"]
-Statistic = Literal["median", "mean", "spread", "share", "counts"]
+Statistic = Literal["median", "mean", "spread", "log_width", "share", "counts"]
 ResidualMeasure = Literal["rms", "largest", "distance"]
 PredictionMeasure = Literal["log", "difference", "distance"]
 
@@ -46,8 +46,9 @@ class Filter:
 class Reduction:
     """Rows of a curve brought together: one statistic of ``column`` per combination of the ``by`` columns.
 
-    ``median``, ``mean``, ``spread`` (standard deviation) and ``share`` (of the rows with ``column`` below
-    ``below``) give the columns ``by``, ``column``, ``column_sigma`` (its standard error) and ``rows``.
+    ``median``, ``mean``, ``spread`` (standard deviation), ``log_width`` (half the central 68 % of ln(column), a
+    standard deviation without the tails) and ``share`` (of the rows with ``column`` below ``below``) give the
+    columns ``by``, ``column``, ``column_sigma`` (its standard error), ``column_median`` and ``rows``.
     ``counts`` is a histogram over ``bins`` equal steps of ln(column) between the two ``edges`` with all that is
     lower or higher in one more bin at either end: columns ``low``, ``high``, ``counts``, ``total``. Groups of
     fewer than ``minimum`` rows are left out.

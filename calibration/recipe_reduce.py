@@ -14,6 +14,9 @@ from calibration.recipe import RecipeError, Reduction
 FEW = "groups of too few rows for a statistic"
 MEDIAN_EFFICIENCY = math.sqrt(math.pi / 2.0)
 """Standard error of a median over that of a mean, for a normal quantity."""
+CENTRAL = (0.1587, 0.8413)
+WIDTH_EFFICIENCY = 0.93
+"""Standard error of half the central 68 %, in widths over the root of n, for a normal quantity."""
 
 
 def reduced(measured: Measured, rule: Reduction) -> Measured:
@@ -69,13 +72,15 @@ def _statistics(
 ) -> tuple[dict[str, FloatArray], dict[str, str]]:
     """One statistic and its standard error per group."""
     found = np.array([_statistic(rule, part) for part in parts])
-    unit = "1" if rule.statistic == "share" else unit
+    own = "1" if rule.statistic in ("share", "log_width") else unit
     columns = {
         rule.column: found[:, 0],
         f"{rule.column}_sigma": found[:, 1],
+        f"{rule.column}_median": np.array([float(np.median(part)) for part in parts]),
         "rows": np.array([len(part) for part in parts], dtype=np.float64),
     }
-    return columns, {rule.column: unit, f"{rule.column}_sigma": unit, "rows": "1"}
+    units = {rule.column: own, f"{rule.column}_sigma": own, f"{rule.column}_median": unit, "rows": "1"}
+    return columns, units
 
 
 def _statistic(rule: Reduction, values: FloatArray) -> tuple[float, float]:
@@ -87,12 +92,16 @@ def _statistic(rule: Reduction, values: FloatArray) -> tuple[float, float]:
         # Two hits and two misses more (Agresti and Coull): shares near 0 would else weigh more than those near P.
         smoothed = (hits + 2.0) / (n + 4.0)
         return hits / n, math.sqrt(smoothed * (1.0 - smoothed) / n)
+    if rule.statistic == "log_width":
+        low, high = np.log(np.quantile(values, CENTRAL))
+        width = 0.5 * float(high - low)
+        return width, WIDTH_EFFICIENCY * width / math.sqrt(n)
     spread = float(np.std(values, ddof=1)) if n > 1 else 0.0
     if rule.statistic == "spread":
         tails = float(np.mean((values - np.mean(values)) ** 4)) / spread**4 if spread > 0 else 3.0
         return spread, 0.5 * spread * math.sqrt(max(tails - 1.0, 0.1) / n)
     if rule.statistic == "median":
-        low, high = np.quantile(values, [0.1587, 0.8413])
+        low, high = np.quantile(values, CENTRAL)
         return float(np.median(values)), MEDIAN_EFFICIENCY * 0.5 * float(high - low) / math.sqrt(n)
     return float(np.mean(values)), spread / math.sqrt(n)
 

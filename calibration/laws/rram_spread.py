@@ -67,6 +67,29 @@ def relaxation_spread(time: Values, scale: Values, t_zero: Values) -> FloatArray
     return np.asarray(np.asarray(scale) * np.sqrt(decades), dtype=np.float64)
 
 
+def relaxation_level(
+    time: Values,
+    conductance: Values,
+    floor: Values,
+    rise: Values,
+    g_middle: Values,
+    g_width: Values,
+    t_zero: Values,
+) -> FloatArray:
+    """Standard deviation of the change of conductance since programming, against the programmed level."""
+    place = (np.asarray(conductance, dtype=np.float64) - g_middle) / g_width
+    scale = np.asarray(floor) + np.asarray(rise) * np.exp(-0.5 * np.minimum(place**2, 600.0))
+    return relaxation_spread(time, scale, t_zero)
+
+
+def level_error(
+    conductance: Values, sigma_filament: Values, r_series: Values, sigma_rest: Values
+) -> FloatArray:
+    """Relative spread of a conductance that compliance sets: the filament's, less where R_s carries the level."""
+    share = np.clip(1.0 - np.asarray(conductance, dtype=np.float64) * r_series, 0.0, 1.0)
+    return np.asarray(np.hypot(np.asarray(sigma_filament) * share, sigma_rest), dtype=np.float64)
+
+
 def bake_loss(
     temperature: Values,
     duration: Values,
@@ -169,6 +192,38 @@ LAWS = (
         },
         "sigma = scale sqrt(log10(t/t_0))",
         "relaxation times spread evenly over decades: the variance grows with log t, as for 1/f noise",
+    ),
+    Law(
+        "relaxation_level",
+        relaxation_level,
+        {"time": "s", "conductance": "S"},
+        "S",
+        {
+            "floor": LawParam(
+                "S", 4e-7, (1e-12, 1.0), "log", "standard deviation after one decade, far from g_middle"
+            ),
+            "rise": LawParam("S", 4e-6, (1e-12, 1.0), "log", "what is added at g_middle"),
+            "g_middle": LawParam(
+                "S", 4.5e-5, (0.0, 1.0), description="conductance of the largest relaxation"
+            ),
+            "g_width": LawParam("S", 2.5e-5, (1e-9, 1.0), "log", "width of the levels that relax"),
+            "t_zero": LawParam("s", 1e-3, (1e-9, 9e-3), "log", "time at which relaxation begins"),
+        },
+        "sigma = {floor + rise exp[-(G - g_middle)^2/(2 g_width^2)]} sqrt(log10(t/t_0))",
+        "filaments between states relax most; thick ones keep their conductance",
+    ),
+    Law(
+        "level_error",
+        level_error,
+        {"conductance": "S"},
+        "1",
+        {
+            "sigma_filament": LawParam("1", 0.4, (1e-3, 5.0), "log", "relative spread of the filament"),
+            "r_series": LawParam("ohm", 6000.0, (0.0, 1e7), description="resistance that no pulse changes"),
+            "sigma_rest": LawParam("1", 0.07, (1e-6, 5.0), "log", "spread of that resistance"),
+        },
+        "sigma_G/G = hypot[sigma_f (1 - G R_s), sigma_r]",
+        "R = R_s + filament: d ln R = (1 - R_s/R) d ln(filament)",
     ),
     Law(
         "bake_loss",

@@ -48,7 +48,7 @@ class Layout:
 
     ``check`` says what is wrong with the columns as a whole, such as two of them swapped. ``resistances`` are
     the columns that tell whether the array's offset current was subtracted, and ``offset`` is what it must be;
-    without it the files of one data set must agree. ``ratio`` adds column ``ratio`` of two others.
+    without it the files of one data set must agree. ``ratio`` adds column ``ratio`` of two others, and ``g_after``.
     """
 
     columns: Mapping[str, str]
@@ -90,7 +90,8 @@ class Layout:
         units = dict(self.columns)
         if self.ratio is not None:
             columns["ratio"] = columns[self.ratio[0]] / columns[self.ratio[1]]
-            units["ratio"] = "1"
+            columns["g_after"] = 1.0 / columns["r_after"]
+            units |= {"ratio": "1", "g_after": "S"}
         source = origin.source(path, content)
         measured = Measured(path.stem, columns, units, conditions, source, self.floors, (), self.ceilings)
         for column, below, reason in self.left_out:

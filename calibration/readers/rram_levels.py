@@ -51,10 +51,11 @@ def _relaxation(path: Path, origin: Origin) -> Measured:
         "time": columns["time"],
         "level": columns["level"],
         "band": np.floor(columns["level"] / LEVELS_PER_BAND),
+        "g_level": (columns["level"] + 0.5) * g_max / LEVELS,
         "g_start": columns["g_start"],
         "dg": columns["g"] - columns["g_start"],
     }
-    units = {"time": "s", "level": "1", "band": "1", "g_start": "S", "dg": "S"}
+    units = {"time": "s", "level": "1", "band": "1", "g_level": "S", "g_start": "S", "dg": "S"}
     conditions: dict[str, float | str] = {"technology": technology, "g_max": g_max}
     measured = Measured(f"relaxation_{technology}", found, units, conditions, source)
     measured = measured.exclude(measured["time"] == 0.0, _START)
