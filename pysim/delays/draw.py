@@ -417,3 +417,50 @@ def _relaxation(at_one_second: float) -> Entry:
         arguments={"time": "x"},
         reference={"tag": "assumed"},
     )
+
+
+def element_of(
+    table: CalibrationTable,
+    resistance: ArrayLike,
+    v_sinh: ArrayLike,
+    at: Mapping[str, ArrayLike] | None = None,
+    *,
+    extrapolate: bool = False,
+) -> DelayElement:
+    """Typical elements of a table with given memories.
+
+    Parameters
+    ----------
+    resistance, v_sinh
+        Of the memories (ohm, V).
+    at
+        Inputs of the laws, arrays that broadcast; those left out are the table's reference conditions.
+
+    Raises
+    ------
+    ModelError
+        For an unknown entry or a table without delay elements.
+    OutOfDomain
+        For inputs outside the fitted box.
+    """
+    entries = _entries(table)
+    inputs: dict[str, ArrayLike] = dict(_inputs(entries, {}, ()))
+    inputs |= dict(at or {})
+
+    def value(name: str) -> FloatArray:
+        entry = entries[name]
+        own = entry.inputs(inputs)
+        if not extrapolate:
+            entry.check_domain(own)
+        return entry.evaluate(own)
+
+    optional = ("i_leak", "g_leak", "t_stage", "lag", "t_rearm")
+    return DelayElement(
+        resistance=resistance,
+        v_sinh=v_sinh,
+        capacitance=value("c_delay"),
+        v_start=value("v_start"),
+        v_trip=value("v_trip"),
+        topology=_topology(entries),
+        **{name: value(name) for name in optional if name in entries},
+    )

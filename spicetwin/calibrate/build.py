@@ -11,10 +11,18 @@ from circuits.ngspice.cache import default_cache_dir
 from circuits.ngspice.pool import Pool
 from spicetwin.boundary import InputError
 
-FAMILIES = ("dpi", "mingru")
+#: Delay cells other than the default have a table each.
+DELAY_CELLS: Mapping[str, str] = {
+    "denram": "decay_comparator",
+    "denram_decay_schmitt": "decay_schmitt",
+    "denram_charge_comparator": "charge_comparator",
+    "denram_charge_schmitt": "charge_schmitt",
+}
+
+FAMILIES = ("dpi", "mingru", *DELAY_CELLS)
 
 #: Longest a point may take (s).
-TIMEOUT = {"dpi": 120.0, "mingru": 7200.0}
+TIMEOUT = {"dpi": 120.0, "mingru": 7200.0, **dict.fromkeys(DELAY_CELLS, 300.0)}
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,8 @@ def build_table(
     with Pool(jobs, timeout=TIMEOUT[family], cache=default_cache_dir()) as pool:
         if family == "dpi":
             return _dpi(pool, process, version, quick=quick)
+        if family in DELAY_CELLS:
+            return _denram(pool, process, version, DELAY_CELLS[family], quick=quick)
         return _mingru(pool, process, version, mirror, quick=quick)
 
 
@@ -84,4 +94,23 @@ def _mingru(pool: Pool, process: str, version: str, mirror: Path | None, *, quic
         validated_core(done.table, core),
         verdicts | {"column": "GOOD" if core.holds else "POOR"},
         tuple(f"{label}: {reason}" for label, reason in done.failures),
+    )
+
+
+def _denram(pool: Pool, process: str, version: str, variant: str, *, quick: bool) -> Built:
+    from calibration.table import load, resolve
+    from spicetwin.calibrate.denram import DEFAULT
+    from spicetwin.calibrate.denram_table import calibrate_delays
+    from spicetwin.calibrate.record import now
+    from spicetwin.compare.denram import compare_denram, validated
+
+    synapses = load(resolve(f"dpi_{process}"))
+    own = synapses if variant == DEFAULT else None
+    done = calibrate_delays(pool, process, version, now(), variant=variant, dpi=own, quick=quick)
+    comparison = compare_denram(pool, {variant: done.table}, synapses, quick=quick)
+    return Built(
+        validated(variant, done.table, comparison),
+        done.verdicts,
+        (*done.variant.failures, *comparison.failures),
+        done.reasons,
     )

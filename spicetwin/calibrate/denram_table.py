@@ -72,8 +72,16 @@ class DelayCalibration:
     @property
     def verdicts(self) -> dict[str, str]:
         """Verdict of every fit."""
-        own = {"element": str(self.variant.fit.verdict)}
-        return own if self.weight is None else own | {"weight": str(self.weight.verdict)}
+        return {name: str(fit.verdict) for name, fit in self._fits().items()}
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """What is wrong with every fit."""
+        return {name: "; ".join(fit.reasons) for name, fit in self._fits().items()}
+
+    def _fits(self) -> dict[str, FitResult]:
+        own = {"element": self.variant.fit}
+        return own if self.weight is None else {**own, "weight": self.weight}
 
 
 def calibrate_delays(

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from circuits.ngspice.pool import Pool
     from spicetwin.report.document import Check
 
-FAMILIES = ("dpi", "mingru")
+FAMILIES = ("dpi", "mingru", "denram")
 
 #: Longest a point may take (s); a column of 64 rows at transistor level takes a quarter of an hour.
-TIMEOUT = {"dpi": 300.0, "mingru": 7200.0}
+TIMEOUT = {"dpi": 300.0, "mingru": 7200.0, "denram": 300.0}
 
 
 class CompareError(ValueError):
@@ -41,8 +41,8 @@ def compare_family(
     from circuits.ngspice.pool import Pool
 
     with Pool(jobs, timeout=TIMEOUT[family], cache=default_cache_dir()) as pool:
-        run = _compare_dpi if family == "dpi" else _compare_mingru
-        return run(pool, output, quick, table)
+        runs = {"dpi": _compare_dpi, "mingru": _compare_mingru, "denram": _compare_denram}
+        return runs[family](pool, output, quick, table)
 
 
 def _compare_dpi(pool: Pool, output: Path | None, quick: bool, table: str) -> Sequence[Check]:
@@ -61,4 +61,17 @@ def _compare_mingru(pool: Pool, output: Path | None, quick: bool, table: str) ->
     comparison = compare_mingru(pool, quick=quick)
     if output is not None:
         write_states(comparison, output)
+    return comparison.checks()
+
+
+def _compare_denram(pool: Pool, output: Path | None, quick: bool, table: str) -> Sequence[Check]:
+    from calibration.table import load, resolve
+    from circuits.families.denram_cell import VARIANTS
+    from spicetwin.calibrate.denram_table import table_name
+    from spicetwin.compare.denram import compare_denram, write_cases
+
+    tables = {variant: load(resolve(table_name(variant, "generic130"))) for variant in VARIANTS}
+    comparison = compare_denram(pool, tables, load(resolve(table)), quick=quick)
+    if output is not None:
+        write_cases(comparison, output)
     return comparison.checks()

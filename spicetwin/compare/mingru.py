@@ -142,8 +142,12 @@ def _checks(core: CoreComparison) -> list[Check]:
 
 
 def compare_mingru(pool: Pool, *, quick: bool = False) -> MingruComparison:
+    """Compare the cores of a full validation, or those that continuous integration can afford."""
+    return compare_cores(pool, QUICK if quick else FULL)
+
+
+def compare_cores(pool: Pool, cases: Sequence[CoreCase]) -> MingruComparison:
     """Co-simulate the cores and run their twins beside them; columns are spread over the pool."""
-    cases = QUICK if quick else FULL
     drives = [drive(case) for case in cases]
     jobs: list[ColumnJob] = []
     places: list[tuple[int, bool]] = []

@@ -53,8 +53,9 @@ class CoreCase:
         return LEVELS[self.level]().replace({"rows": float(self.rows), **UNTIED})
 
 
-#: What continuous integration can afford, and the sizes of a full validation.
-QUICK = (CoreCase("ideal", 16, 4, 10, 0), CoreCase("transistor", 8, 2, 8, 24))
+#: What a quick run and continuous integration can afford, and the sizes of a full validation.
+IDEAL_QUICK = (CoreCase("ideal", 16, 4, 10, 0),)
+QUICK = (*IDEAL_QUICK, CoreCase("transistor", 8, 2, 8, 24))
 FULL = (
     CoreCase("ideal", 64, 64, 50, 0),
     CoreCase("transistor", 64, 1, 20, 24),
