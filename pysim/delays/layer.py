@@ -45,8 +45,6 @@ class DelayLayer:
         Longest delay the delay line can hold (steps); the longest of ``delays`` when left out.
     window
         Weights that the conductances can make (lowest, highest); no limit when left out.
-    exponentials
-        Fixed exponentials that make up the synapses' own time constants, a power of two.
     grid
         The power of two that all weights are multiples of.
     """
@@ -58,7 +56,6 @@ class DelayLayer:
     tau_synapse: float | FloatArray | None = None
     buffer: int | None = None
     window: tuple[float, float] | None = None
-    exponentials: int = 8
     grid: float = field(init=False, default=1.0)
 
     def __post_init__(self) -> None:
@@ -80,8 +77,6 @@ class DelayLayer:
         delays = whole_steps(self.delays, self.buffer)
         if delays.shape != weights.shape:
             raise ModelError(f"delays of shape {delays.shape} for weights of shape {weights.shape}")
-        if self.exponentials not in (4, 8, 16):
-            raise ModelError(f"exponentials = {self.exponentials}; accepted: 4, 8 or 16")
         grid = power_grid(weights)
         weights = np.rint(weights / grid) * grid
         for array in (weights, delays):
@@ -133,7 +128,9 @@ class DelayLayer:
     def blocked(self, values: NDArray[np.float64], block: int = BLOCK) -> NDArray[np.float64]:
         """Values of synapses (inputs, neurons[, copies]) by blocks of neurons: (blocks, inputs, block copies)."""
         full = values.reshape(self.inputs, self.neurons, self.copies)
-        blocks = -(-self.neurons // BLOCK) * (BLOCK // block)
+        # Spikes are stored in words of 64 neurons, so smaller blocks of spiking ones come in whole words.
+        whole = max(block, BLOCK) if isinstance(self.soma, SpikingSoma) else block
+        blocks = -(-self.neurons // whole) * (whole // block)
         padded = np.zeros((self.inputs, blocks * block, self.copies), values.dtype)
         padded[:, : self.neurons] = full
         order = padded.reshape(self.inputs, blocks, block * self.copies).transpose(1, 0, 2)
@@ -143,20 +140,26 @@ class DelayLayer:
         """Where in its block's ring a synapse writes, counted from the ring's present row; uint16 where it fits."""
         neuron = np.arange(self.neurons).reshape((1, -1, 1)[: self.delays.ndim])
         place = self.delays.astype(np.float64) * block + neuron % block
-        width = np.uint16 if self.rows * block <= 2**16 else np.uint32
+        width = np.uint16 if place.max() < 2**16 else np.uint32
         return self.blocked(place, block).astype(width)
+
+    @property
+    def block(self) -> int:
+        """Neurons of a block: a word of spikes, or fewer integrating somata."""
+        return BLOCK if isinstance(self.soma, SpikingSoma) else min(BLOCK, self.neurons)
 
     @cached_property
     def packed(self) -> tuple[NDArray[np.int32], NDArray[Any]]:
         """Weights in units of the grid, and offsets, by blocks."""
-        return self.blocked(self.weights / self.grid).astype(np.int32), self.offsets()
+        codes = self.blocked(self.weights / self.grid, self.block)
+        return codes.astype(np.int32), self.offsets(self.block)
 
     @cached_property
     def basis(self) -> Basis:
         """Fixed exponentials of synapses with time constants of their own."""
         if not isinstance(self.tau_synapse, np.ndarray) or not isinstance(self.soma, SpikingSoma):
             raise ModelError("this layer has no time constants of its synapses' own")
-        return basis_of(self.weights, self.tau_synapse, self.dt, self.soma.tau_membrane, self.exponentials)
+        return basis_of(self.weights, self.tau_synapse, self.dt, self.soma.tau_membrane)
 
 
 def delay_steps(seconds: ArrayLike, dt: float) -> NDArray[np.float64]:

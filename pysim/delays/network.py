@@ -99,7 +99,7 @@ def _integrating(layer: DelayLayer, soma: IntegratingSoma, events: Events) -> ND
     from pysim.kernels import delays as kernel
 
     codes, offsets = layer.packed
-    peak = np.empty((events.samples, len(codes), kernel.BLOCK))
+    peak = np.empty((events.samples, len(codes), layer.block))
     knob = np.array([layer.grid, math.exp(-layer.dt / soma.tau_membrane)])
     kernel.integrating(events.start, events.channel, events.steps, codes, offsets, layer.rows, knob, peak)
     return np.ascontiguousarray(peak.reshape(events.samples, -1)[:, : layer.neurons])

@@ -2,8 +2,9 @@
 
 A block of 64 neurons keeps what is under way to it in a ring of its own, which stays in the first cache: rows r and
 rows + r hold what arrives in the steps t = r (mod rows). An event adds one weight a synapse at a stored offset from
-the present row; the ring's second half takes what lies beyond its end, so no place has to be wrapped. Weights are integer codes, so their sums are exact in any order. Tasks are pairs of block and sample, block
-first, so that a core meets the same weights again and again.
+the present row; the ring's second half takes what lies beyond its end, so no place has to be wrapped. Weights are
+integer codes, so their sums are exact in any order. Tasks are pairs of block and sample, block first, so that a core
+meets the same weights again and again.
 """
 
 from __future__ import annotations
@@ -63,26 +64,26 @@ def spiking(
 def integrating(
     start: Array, channel: Array, steps: int, codes: Array, offsets: Array, rows: int, knob: Array, peak: Array
 ) -> None:  # fmt: skip
-    """Largest voltages ``peak`` (samples, blocks, 64); entries of ``knob``: grid, exp(-dt / tau)."""
-    samples = peak.shape[0]
+    """Largest voltages ``peak`` (samples, blocks, neurons of a block); entries of ``knob``: grid, exp(-dt / tau)."""
+    samples, block = peak.shape[0], peak.shape[2]
     grid, keep = knob[0], knob[1]
     for task in prange(codes.shape[0] * samples):
         b, n = task // samples, task % samples
         code, offset = codes[b], offsets[b]
-        ring = np.zeros(2 * rows * BLOCK, np.int32)
-        voltage, top = np.zeros(BLOCK), np.zeros(BLOCK)
+        ring = np.zeros(2 * rows * block, np.int32)
+        voltage, top = np.zeros(block), np.zeros(block)
         for t in range(steps):
-            here = (t & (rows - 1)) * BLOCK
+            here = (t & (rows - 1)) * block
             scatter(ring[here:], code, offset, start, channel, n * steps + t)
-            row, other = ring[here : here + BLOCK], ring[here + rows * BLOCK : here + (rows + 1) * BLOCK]
-            for j in range(BLOCK):
+            row, other = ring[here : here + block], ring[here + rows * block : here + (rows + 1) * block]
+            for j in range(block):
                 v = keep * voltage[j] + grid * np.float64(row[j] + other[j])
                 v = v if v > 0.0 else 0.0
                 voltage[j] = v
                 top[j] = v if v > top[j] else top[j]
                 row[j] = 0
                 other[j] = 0
-        for j in range(BLOCK):
+        for j in range(block):
             peak[n, b, j] = top[j]
 
 

@@ -23,7 +23,7 @@ def train_command(
         Path, typer.Option("-o", "--output", help="Folder for checkpoint, learning curve, log and weights.")
     ],
     data: Annotated[
-        Path | None, typer.Option(help="Folder of the task's files, instead of the file's.")
+        Path | None, typer.Option(help="Folder or file of the task's data, instead of the file's.")
     ] = None,
     begin: Annotated[
         Path | None, typer.Option(help="Checkpoint whose weights to begin with (fine-tuning).")
@@ -39,12 +39,23 @@ def train_command(
     threads: Annotated[int, typer.Option(min=1, help="Threads of the matrix products and scans.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Summary as JSON.")] = False,
 ) -> None:
-    """Train a minGRU network under the constraints of the hardware; a stopped training continues."""
+    """Train a minGRU network under the constraints of the hardware, or run a study of networks with delays.
+
+    A stopped minGRU training continues.
+    """
     for package in ("torch", "sklearn"):
         if find_spec(package) is None:
             raise InputError(
                 f"training needs {package}, which the extra brings: pip install 'spicetwin[train]'"
             )
+    from spicetwin.train.delays_run import is_delay_study
+
+    if is_delay_study(description):
+        for option, given in (("--begin", begin), ("--table", table)):
+            if given is not None:
+                raise InputError(f"{option} is for minGRU networks; this file describes a study of delays")
+        _delay_study(description, output, data, epochs, seed, threads, as_json)
+        return
     from spicetwin.train.export import write_network
     from spicetwin.train.run import load_task, prepare, summary, use_threads, with_data, with_table
     from spicetwin.train.settings import Settings
@@ -82,3 +93,25 @@ def train_command(
             f"{result['test_samples']} samples, validation {100 * result['validation_accuracy']:.2f} %, "
             f"{result['seconds']:.0f} s"
         )
+
+
+def _delay_study(
+    description: Path,
+    output: Path,
+    data: Path | None,
+    epochs: int | None,
+    seed: int | None,
+    threads: int,
+    as_json: bool,
+) -> None:
+    """Run a study and print its tables."""
+    from spicetwin.output import columns
+    from spicetwin.train.delays_run import lines, run_study
+    from spicetwin.train.delays_settings import DelaySettings
+
+    settings = DelaySettings.read(description).changed(data, epochs, seed)
+    results = run_study(settings, output, threads, lambda text: typer.echo(text, err=True))
+    if as_json:
+        emit_json(results)
+    else:
+        typer.echo("\n\n".join(columns(lines(result)) for result in results))

@@ -13,6 +13,7 @@ from pysim.delays.layer import DelayLayer
 from pysim.delays.network import run_layer
 from pysim.delays.soma import IntegratingSoma
 from spicetwin.train import delays_kernels as kernels
+from spicetwin.train.delays_score import importance
 from spicetwin.train.delays_settings import DelayTraining
 
 FloatArray = NDArray[np.float64]
@@ -47,7 +48,7 @@ class DelayNet:
         """Classes of the samples, by the behavioural simulator; weights and delays of a chip instead of its own."""
         layer = DelayLayer(
             weights=self.weights if weights is None else weights,
-            delays=self.delays if delays is None else delays,
+            delays=(self.delays if delays is None else delays).astype(np.uint16),
             soma=IntegratingSoma(tau_membrane=self.tau_membrane),
             dt=self.dt,
         )
@@ -91,7 +92,7 @@ def train(
     weights = np.abs(rng.standard_normal(delays.shape)) * how.start / math.sqrt(synapses)
     first, second = np.zeros_like(weights), np.zeros_like(weights)
     keep, number = math.exp(-dt / tau_membrane), 0
-    importance = _importance(classes) if how.balance else np.ones(int(classes.max()) + 1)
+    weight = importance(classes, how.balance)
     losses = []
     for epoch in range(how.epochs):
         rate = how.rate * _cooled(epoch / how.epochs)
@@ -99,7 +100,7 @@ def train(
         for k in range(0, len(order), how.batch):
             batch = order[k : k + how.batch]
             seen = noisy(weights, noise, rng)
-            loss, slope = _step(events, classes, delays, keep, batch, seen, importance)
+            loss, slope = _step(events, classes, delays, keep, batch, seen, weight)
             total += loss * len(batch)
             number += 1
             first = _FIRST * first + (1 - _FIRST) * slope
@@ -117,7 +118,7 @@ def _step(
     keep: float,
     batch: IntArray,
     weights: FloatArray,
-    importance: FloatArray,
+    of_class: FloatArray,
 ) -> tuple[float, FloatArray]:
     """Mean loss of a batch, and its gradient."""
     shape = (len(batch), weights.shape[1])
@@ -128,18 +129,12 @@ def _step(
     likely /= likely.sum(axis=1, keepdims=True)
     wanted = classes[batch]
     row = np.arange(len(batch))
-    weight = importance[wanted] / len(batch)
+    weight = of_class[wanted] / len(batch)
     loss = float(-(weight * np.log(likely[row, wanted] + 1e-300)).sum())
     likely[row, wanted] -= 1.0
     out = np.zeros_like(weights)
     kernels.gradient(*stream, likely * weight[:, None], delays, keep, top, since, out)
     return loss, out
-
-
-def _importance(classes: IntArray) -> FloatArray:
-    """Weights of the classes with which all count the same, 1 on average over samples."""
-    count = np.bincount(classes)
-    return np.asarray(len(classes) / (len(count) * count))
 
 
 def _cooled(share: float) -> float:

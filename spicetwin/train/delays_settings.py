@@ -66,13 +66,14 @@ class RecurrentTraining:
     ----------
     tau_membrane, tau_readout
         Of the recurrent neurons and of the integrating outputs (s).
-    epochs, rate
+    epochs, batch, rate
         As in :class:`DelayTraining`; 0 epochs leave it out.
     """
 
     tau_membrane: float = 50e-3
     tau_readout: float = 200e-3
-    epochs: int = 25
+    epochs: int = 20
+    batch: int = 128
     rate: float = 5e-3
 
 
@@ -90,8 +91,8 @@ class Study:
         Weight noise (% of the largest weight) of the resilience curve, in training and in the test.
     readings
         Draws of that noise in the test.
-    chips
-        Chips that every trained network is programmed into.
+    chips, programmed
+        Chips that every trained network is programmed into, and the noise (%) under which those were trained.
     g_max
         Conductance of the largest weight (S).
     age
@@ -103,6 +104,7 @@ class Study:
     noise: tuple[int, ...] = (0, 5, 10, 15, 20)
     readings: int = 10
     chips: int = 20
+    programmed: int = 5
     g_max: float = 100e-6
     age: float = 1.0
 
@@ -137,9 +139,7 @@ class DelaySettings:
             Naming the file, the key, the value and what is accepted.
         """
         document = read_toml(path)
-        refuse_unknown(
-            path, "", document, ("task", "data", "seed", "network", "train", "recurrent", "study")
-        )
+        refuse_unknown(path, "", document, ("task", "data", "seed", "network", "train", "recurrent", "study"))
         task, data, seed = document.get("task"), document.get("data"), document.get("seed", 0)
         if task not in TASKS:
             raise InputError(f"{path}: task = {task!r}; accepted: {', '.join(TASKS)}")
@@ -172,6 +172,7 @@ class DelaySettings:
             (t.rate > 0, "train.rate", t.rate, "> 0"),
             (t.start > 0, "train.start", t.start, "> 0"),
             (r.epochs >= 0, "recurrent.epochs", r.epochs, "0 or more"),
+            (r.batch >= 1, "recurrent.batch", r.batch, "1 or more"),
             (r.rate > 0, "recurrent.rate", r.rate, "> 0"),
             (
                 r.tau_membrane > 0 and r.tau_readout > 0,
@@ -189,6 +190,7 @@ class DelaySettings:
             ),
             (s.readings >= 1, "study.readings", s.readings, "1 or more"),
             (s.chips >= 2, "study.chips", s.chips, "2 or more"),
+            (s.programmed >= 0, "study.programmed", s.programmed, "a percentage >= 0"),
             (s.g_max > 0, "study.g_max", s.g_max, "> 0 S"),
             (s.age > 0, "study.age", s.age, "> 0 s"),
         )
