@@ -108,7 +108,7 @@ class BranchPair(Testbench):
     dut: DenramBranch = field(default_factory=DenramBranch)
     interval: float = param(0.0, "s", (-10.0, 10.0), "spike of the last synapse after that of the first")
     t_spike: float = param(1e-6, "s", (2e-7, 1.0), "width of one input spike")
-    tail: float = param(4.0, "1", (0.5, 100.0), "simulated time after the last pulse, in time constants")
+    tail: float = param(2.0, "1", (0.5, 100.0), "simulated time after the last pulse, in time constants")
     resolution: float = param(25.0, "1", (5.0, 1e4), "time steps per synaptic time constant, at least")
 
     def times(self) -> tuple[float, float]:

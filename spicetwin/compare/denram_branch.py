@@ -110,7 +110,7 @@ def compare_coincidence(
     failures: list[str] = []
     for name, branch in BRANCHES[:1] if quick else BRANCHES:
         intervals = intervals_of(branch, process, QUICK if quick else POINTS)
-        benches = [(BranchPair(dut=branch, interval=float(gap), tail=2.0), process) for gap in intervals]
+        benches = [(BranchPair(dut=branch, interval=float(gap)), process) for gap in intervals]
         outcomes = pool.map(peak_of, benches)
         failures += [f"{name}, interval {o.item[0].interval:g} s: {o.error}" for o in outcomes if o.error]
         good = [k for k, o in enumerate(outcomes) if o.value is not None]
