@@ -49,8 +49,7 @@ def _packed(layer: DelayLayer) -> tuple[NDArray[np.int32], NDArray[Any]]:
     return codes.reshape(*codes.shape[:2], -1), offsets.astype(width)
 
 
-@intrinsic  # type: ignore[untyped-decorator, unused-ignore]
-def _add(typing: Any, to: Any, at: Any, what: Any, where: Any) -> Any:
+def _addition(typing: Any, to: Any, at: Any, what: Any, where: Any) -> Any:
     """``to[at : at + K] += what[where : where + K]`` of contiguous int32 arrays, as one vector.
 
     The compiler does not find it in a loop over K, as it cannot know that the arrays do not overlap.
@@ -68,6 +67,9 @@ def _add(typing: Any, to: Any, at: Any, what: Any, where: Any) -> Any:
         return context.get_dummy_value()
 
     return signature, generate
+
+
+_add: Any = intrinsic(_addition)
 
 
 @njit(cache=True, parallel=True, error_model="numpy")

@@ -81,7 +81,7 @@ def delta_modulated(signal: FloatArray, step: FloatArray) -> NDArray[np.uint8]:
 def _read(path: Path) -> tuple[FloatArray, NDArray[np.int64], NDArray[np.int64], float]:
     """Beats, classes, records and sampling rate of a file that holds them."""
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             held = {name: np.asarray(data[name]) for name in data.files}
     except OSError as error:
         raise TaskError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -51,16 +51,24 @@ def peaks(
 @njit(cache=True, error_model="numpy")
 def gradient(
     start: Array, channel: Array, steps: int, batch: Array, slope: Array, delays: Array, keep: float,
-    top: Array, since: Array, out: Array,
+    top: Array, since: Array, least: float, out: Array,
 ) -> None:  # fmt: skip
-    """Add to ``out`` the gradient of the weights, given that of the peaks, ``slope`` (samples, neurons)."""
+    """Add to ``out`` the gradient of the weights, given that of the peaks, ``slope`` (samples, neurons).
+
+    Slopes up to ``least`` are left out: of a trained network most classes are out of the question for a sample.
+    """
     neurons, copies = delays.shape[1], delays.shape[2]
     share = np.zeros((neurons, steps + delays.max()))
+    active = np.empty(neurons, np.int64)
     for b in range(len(batch)):
-        share[:] = 0.0
-        last = -1
+        count, last = 0, -1
         for j in range(neurons):
             a = slope[b, j]
+            if abs(a) <= least or top[b, j] < 0:
+                continue
+            active[count] = j
+            count += 1
+            share[j] = 0.0
             for t in range(top[b, j], since[b, j] - 1, -1):
                 share[j, t] = a
                 a *= keep
@@ -69,6 +77,7 @@ def gradient(
             k = batch[b] * steps + t
             for e in range(start[k], start[k + 1]):
                 i = channel[e]
-                for j in range(neurons):
+                for q in range(count):
+                    j = active[q]
                     for s in range(copies):
                         out[i, j, s] += share[j, t + delays[i, j, s]]

@@ -20,6 +20,8 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _FIRST, _SECOND, _TINY = 0.9, 0.999, 1e-8
+#: Probability below which a wrong class leaves no gradient.
+_LEAST = 1e-3
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,8 @@ def _step(
     loss = float(-(weight * np.log(likely[row, wanted] + 1e-300)).sum())
     likely[row, wanted] -= 1.0
     out = np.zeros_like(weights)
-    kernels.gradient(*stream, likely * weight[:, None], delays, keep, top, since, out)
+    slope = likely * weight[:, None]
+    kernels.gradient(*stream, slope, delays, keep, top, since, _LEAST / len(batch), out)
     return loss, out
 
 
