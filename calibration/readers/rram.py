@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from calibration.measured import BoolArray, Campaign, FloatArray, Measured, Origin, ReadError
-from calibration.readers.text import decode, number, read_bytes
+from calibration.readers.text import decode, read_bytes, rows_of_numbers
 
 READ_FLOOR = 0.6e-6
 """Offset current in A that the array reads carry: a read current at or below it is censored."""
@@ -101,16 +101,7 @@ class Layout:
 
 def table(text: str, names: Sequence[str], path: Path) -> dict[str, FloatArray]:
     """Columns of tab-separated rows, every number inside the range of its column."""
-    rows = []
-    for row, line in enumerate(text.splitlines(), start=1):
-        cells = line.split("\t")
-        if len(cells) != len(names):
-            raise ReadError(
-                f"ragged row, {len(cells)} cells", file=path, row=row, value=line,
-                accepted=f"{len(names)} tab-separated cells ({', '.join(names)})",
-            )  # fmt: skip
-        rows.append([number(cell, file=path, row=row, column=names[i]) for i, cell in enumerate(cells)])
-    values = np.array(rows, dtype=np.float64)
+    values = rows_of_numbers(text, names, "\t", path)
     for i, name in enumerate(names):
         _check_range(values[:, i], name, names, path)
     return {name: values[:, i] for i, name in enumerate(names)}

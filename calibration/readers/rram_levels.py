@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from calibration.measured import Campaign, DataSource, FloatArray, Measured, Origin, ReadError
-from calibration.readers.text import decode, number, read_bytes
+from calibration.readers.text import decode, number, read_bytes, rows_of_numbers
 
 LEVELS = 32
 LEVELS_PER_BAND = 8
@@ -162,18 +162,7 @@ def read_pulse_response(paths: Sequence[Path], origin: Origin) -> Campaign:
     found = []
     for path in paths:
         content = read_bytes(path)
-        rows = []
-        for row, line in enumerate(decode(content, path).splitlines(), start=1):
-            cells = line.split(",")
-            if len(cells) != 2:
-                raise ReadError(
-                    f"ragged row, {len(cells)} cells", file=path, row=row, value=line,
-                    accepted="2 comma-separated cells (up, down)",
-                )  # fmt: skip
-            rows.append(
-                [number(cell, file=path, row=row, column=("up", "down")[i]) for i, cell in enumerate(cells)]
-            )
-        values = np.array(rows, dtype=np.float64)
+        values = rows_of_numbers(decode(content, path), ("up", "down"), ",", path)
         half = max(1, len(values) // 4)
         rise = np.mean(values[-half:], axis=0) - np.mean(values[:half], axis=0)
         if len(values) >= BLOCK and not rise[0] > 0 > rise[1]:
@@ -222,14 +211,5 @@ def _text(path: Path) -> tuple[bytes, str]:
 def _table(path: Path, names: Sequence[str], origin: Origin) -> tuple[dict[str, FloatArray], DataSource]:
     """Columns of a tab-separated file, by name."""
     content, text = _text(path)
-    rows = []
-    for row, line in enumerate(text.splitlines(), start=1):
-        cells = line.split("\t")
-        if len(cells) != len(names):
-            raise ReadError(
-                f"ragged row, {len(cells)} cells", file=path, row=row, value=line,
-                accepted=f"{len(names)} tab-separated cells ({', '.join(names)})",
-            )  # fmt: skip
-        rows.append([number(cell, file=path, row=row, column=names[i]) for i, cell in enumerate(cells)])
-    values = np.array(rows, dtype=np.float64)
+    values = rows_of_numbers(text, names, "\t", path)
     return {name: values[:, i] for i, name in enumerate(names)}, origin.source(path, content)

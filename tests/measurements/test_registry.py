@@ -213,9 +213,9 @@ def test_load_falls_back_to_the_virtual_chip_only_when_allowed() -> None:
     with pytest.raises(MissingDataError):
         load("coach_dpi", virtual=False)
     with pytest.raises(MissingDataError):
-        load("rram_cycles")
+        load("rram_formed")
     with pytest.raises(DataError, match="no virtual stand-in"):
-        load("rram_cycles", virtual=True)
+        load("rram_formed", virtual=True)
     with pytest.raises(DataError, match="has no reader"):
         load("fsdd")
 
