@@ -59,28 +59,24 @@ def rows_of_numbers(text: str, names: Sequence[str], separator: str, path: Path)
         For a ragged row, or a cell that is not a finite decimal number.
     """
     lines = text.splitlines()
-    cells = [line.split(separator) for line in lines]
-    for row, found in enumerate(cells, start=1):
-        if len(found) != len(names):
-            raise ReadError(
-                f"ragged row, {len(found)} cells", file=path, row=row, value=lines[row - 1],
-                accepted=f"{len(names)} {_SEPARATORS[separator]}-separated cells ({', '.join(names)})",
-            )  # fmt: skip
     if _PLAIN.fullmatch(text):
         try:
-            values = np.array(cells, dtype=np.float64)
+            values = np.loadtxt(lines, dtype=np.float64, delimiter=separator, ndmin=2)
         except ValueError:
-            values = np.full((1, 1), np.nan)
-        if np.all(np.isfinite(values)):
+            values = np.empty((0, 0))
+        if values.shape == (len(lines), len(names)) and np.all(np.isfinite(values)):
             return values
     # Only now cell by cell, which is ten times slower and names the one that is wrong.
-    return np.array(
-        [
-            [number(cell, file=path, row=row, column=names[i]) for i, cell in enumerate(found)]
-            for row, found in enumerate(cells, start=1)
-        ],
-        dtype=np.float64,
-    )
+    rows = []
+    for row, line in enumerate(lines, start=1):
+        cells = line.split(separator)
+        if len(cells) != len(names):
+            raise ReadError(
+                f"ragged row, {len(cells)} cells", file=path, row=row, value=line,
+                accepted=f"{len(names)} {_SEPARATORS[separator]}-separated cells ({', '.join(names)})",
+            )  # fmt: skip
+        rows.append([number(cell, file=path, row=row, column=names[i]) for i, cell in enumerate(cells)])
+    return np.array(rows, dtype=np.float64)
 
 
 def number(text: str, *, file: Path, row: int, column: str) -> float:

@@ -11,7 +11,8 @@ import pytest
 from scipy import stats
 
 from calibration.entry import Entry, OutOfDomain, TableError
-from calibration.recipe_run import RecipeResult
+from calibration.recipe import load_recipe
+from calibration.recipe_run import RecipeResult, run_recipe
 from calibration.table import CalibrationTable, write
 from calibration.table import load as load_table
 from measurements.load import load
@@ -112,12 +113,13 @@ def test_missing_recipe_is_named(results: dict[str, RecipeResult]) -> None:
 @pytest.mark.measured
 def test_drawn_states_are_closer_to_the_measured_ones_than_the_limits(mirror: Path) -> None:
     """Kolmogorov-Smirnov distance of drawn to measured resistances: 0.05 for the low state, 0.08 for the high one."""
-    results = fit_memories(mirror)
+    names = ("rram_lrs_spread", "rram_hrs_spread", "rram_cell_cycle")
+    results = {
+        name: run_recipe(name, load(load_recipe(name).source, mirror, virtual=False)) for name in names
+    }
     (cycles,) = load("rram_cycles", mirror, virtual=False)
     rng = np.random.default_rng(7)
-    low, high, pair = (
-        results[name].fits["joint"] for name in ("rram_lrs_spread", "rram_hrs_spread", "rram_cell_cycle")
-    )
+    low, high, pair = (results[name].fits["joint"] for name in names)
     n = 200_000
     z = {}
     for state in ("r_low", "r_high"):
