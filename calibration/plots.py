@@ -123,13 +123,16 @@ def _overlay(axes: Axes, panel: Panel, fits: Sequence[DatasetFit], labels: Mappi
         censored = fit.dataset.censored_mask[order]
         label = name.replace("_", " ") if name not in shown else None
         shown.add(name)
-        axes.plot(*_broken(x, fit.prediction[order] / y_scale), color=colour, alpha=0.8)
+        line = (x, fit.prediction[order] / y_scale)
+        axes.plot(*(line if _decades(panel, fits) else _broken(*line)), color=colour, alpha=0.8)
         if fit.dataset.sigma is not None and fit.dataset.likelihood == "gaussian":
             error = fit.dataset.sigma_array[order] / y_scale
             axes.errorbar(x, y, error, fmt="none", ecolor=colour, alpha=0.4, elinewidth=0.7)
         axes.plot(x[~censored], y[~censored], marker, color=colour, ms=3.2, mew=0, label=label)
         axes.plot(x[censored], y[censored], "v", color=colour, ms=3.5, mfc="none", mew=0.7)
     _set_y_scale(axes, fits, y_scale)
+    if _decades(panel, fits):
+        axes.set_xscale("log")
     axes.set_ylabel(_axis_label(panel.y_label, y_unit))
     axes.grid(alpha=0.2, linewidth=0.5)
 
@@ -172,7 +175,8 @@ def _scales(panel: Panel, fits: Sequence[DatasetFit]) -> tuple[tuple[float, str]
     """Factor and unit of both axes; logarithmic axes keep the SI unit."""
     x = np.concatenate([fit.dataset.x[panel.x] for fit in fits])
     y = np.concatenate([fit.dataset.y for fit in fits])
-    return _prefix(x, panel.x_unit), (1.0, panel.y_unit) if _logarithmic(fits) else _prefix(y, panel.y_unit)
+    x_scale = (1.0, panel.x_unit) if _decades(panel, fits) else _prefix(x, panel.x_unit)
+    return x_scale, (1.0, panel.y_unit) if _logarithmic(fits) else _prefix(y, panel.y_unit)
 
 
 def _prefix(values: FloatArray, unit: str) -> tuple[float, str]:
@@ -190,6 +194,12 @@ def _logarithmic(fits: Sequence[DatasetFit]) -> bool:
     counts = any(fit.dataset.likelihood == "poisson" for fit in fits)
     positive = bool(np.all(y > 0))
     return (counts and float(np.max(y)) > LOG_SPAN) or (positive and float(np.max(y) / np.min(y)) > LOG_SPAN)
+
+
+def _decades(panel: Panel, fits: Sequence[DatasetFit]) -> bool:
+    """True for times over decades: delays, not the samples of a trace, which begin at zero."""
+    x = np.concatenate([fit.dataset.x[panel.x] for fit in fits])
+    return panel.x_unit == "s" and bool(np.all(x > 0)) and float(np.max(x) / np.min(x)) > LOG_SPAN
 
 
 def _set_y_scale(axes: Axes, fits: Sequence[DatasetFit], scale: float) -> None:

@@ -33,6 +33,19 @@ LABELS = {
     "v_wl": "word-line voltage",
     "v_line": "line voltage",
     "r_after": "resistance after the pulse",
+    "v_read": "read voltage",
+    "i_read": "read current",
+    "low": "lower edge of the resistance interval",
+    "share": "share of cells below a level",
+    "both": "share below it in both cycles",
+    "conductance": "conductance",
+    "g_after": "relative spread of the conductance",
+    "dg": "spread of the conductance change",
+    "lost": "share of the conductance lost",
+    "deviation": "relative read noise",
+    "ratio": "share of cells that switch",
+    "g": "normalised conductance",
+    "pulse": "pulse",
 }
 MOST_CURVES = 8
 
