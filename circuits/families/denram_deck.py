@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from circuits.circuit import ParameterError
 from circuits.deck import DEFAULT_OPTIONS, Deck
-from circuits.families.denram_cell import CORE, MEMORY, STAGE, DelayCell
-from circuits.families.dpi_deck import LARGEST_STEP, spike_source, supply_voltage
+from circuits.families.denram_cell import CORE, MEMORY, PULSE, STAGE, DelayCell
+from circuits.families.dpi_deck import spike_source, supply_voltage
 from circuits.process import Process
 from circuits.subcircuit import instance_line, subcircuit_lines
 from circuits.testbench import Conditions
@@ -131,12 +131,11 @@ def delay_deck(
     width: float,
     stop: float,
     *,
-    steps: float,
+    step: float,
     title: str,
 ) -> Deck:
-    """Deck of one cell with input spikes at ``times`` until ``stop``; steps of at most the delay over ``steps``."""
+    """Deck of one cell with input spikes at ``times`` until ``stop``; steps of at most ``step``."""
     supply = supply_voltage(process, conditions)
-    step = min(dut.delay(supply) / steps, stop / 50, LARGEST_STEP)
     lines = [*process.cards(conditions.corner, dut.geometries().values())]
     for kind in dict.fromkeys(type(cell) for cell in dut.instances().values()):
         lines += subcircuit_lines(kind())
@@ -144,7 +143,7 @@ def delay_deck(
     lines.append(f"vspk spk 0 {spike_source(times, width, supply)}")
     lines += [*cell_lines(dut, conditions.mismatch), *latch_state(dut, 0.0, supply)]
     top, bottom = memory_nodes(dut)
-    nodes = ("spk", "vc", "h", "out", top, bottom)
+    nodes = ("spk", "vc", "h", "out", top, bottom, dut.nodes()[PULSE][0])
     currents = ("vdd#branch", "vddb#branch", "vset#branch")
     return Deck(
         title=f"{title} {process.name} {conditions.corner}",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
 from circuits.circuit import param
 from circuits.deck import Deck, FloatArray, SimulationResult, Simulator, Waveforms
 from circuits.families.denram_cell import (
+    PULSE,
     ChargeComparator,
     ChargeSchmitt,
     DecayComparator,
@@ -18,14 +19,14 @@ from circuits.families.denram_cell import (
     DelayCell,
 )
 from circuits.families.denram_deck import LEAD, delay_deck, memory_nodes
-from circuits.families.dpi_deck import EDGE, merged_spikes, supply_voltage
+from circuits.families.dpi_deck import EDGE, LARGEST_STEP, merged_spikes, supply_voltage
 from circuits.measure import at, crossing, crossings, mean, pulse_width, supply_energy, window
-from circuits.ngspice.errors import MeasureFailed, TimestepTooSmall
+from circuits.ngspice.errors import MeasureFailed, SimulationError, TimestepTooSmall
 from circuits.process import Process
 from circuits.testbench import Conditions, Observable, Testbench
 
-#: Factors on the resolution that are tried in turn.
-RETRIES = (1.0, 1.37, 2.21)
+#: Refinements of the steps that are tried in turn.
+RETRIES = (1.0, 5.3, 23.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,28 +38,61 @@ class DelayBench(Testbench):
     dut: DelayCell = field(default_factory=DecayComparator)
     t_spike: float = param(1e-6, "s", (2e-7, 1.0), "width of one input spike")
     resolution: float = param(50.0, "1", (5.0, 1e4), "time steps per delay, at least")
+    largest_step: float = param(LARGEST_STEP, "s", (1e-9, 1.0), "largest time step")
 
     def spike_deck(
         self, process: Process, conditions: Conditions, times: tuple[float, ...], stop: float
     ) -> Deck:
         """Deck with input spikes at ``times`` until ``stop``."""
+        delay = self.dut.delay(supply_voltage(process, conditions))
         return delay_deck(
-            self.dut, process, conditions, times, self.t_spike, stop, steps=self.resolution, title=self.name
+            self.dut,
+            process,
+            conditions,
+            times,
+            self.t_spike,
+            stop,
+            step=min(delay / self.resolution, stop / 50, self.largest_step),
+            title=self.name,
         )
 
     def simulate(self, simulator: Simulator, process: Process, conditions: Conditions) -> SimulationResult:
-        """Run the deck; where the simulator's step shrinks to nothing at an edge, with other steps.
+        """Run the deck; with finer steps where the simulator's step shrinks to nothing, or it steps over a pulse.
 
         The edges of latch and Schmitt trigger regenerate within picoseconds; whether Newton's method follows them
-        depends on where the steps happen to lie.
+        depends on where the steps happen to lie. After a long delay a whole output pulse can lie within one step.
+
+        Raises
+        ------
+        SimulationError
+            When no attempt succeeds.
         """
+        failed: SimulationError | None = None
         for factor in RETRIES:
-            finer = dataclasses.replace(self, resolution=factor * self.resolution)
             try:
-                return simulator.run(finer.deck(process, conditions))
+                result = simulator.run(self.refined(factor).deck(process, conditions))
             except TimestepTooSmall as error:
                 failed = error
+                continue
+            missed = self.missed_pulses(result, process, conditions)
+            if not missed:
+                return result
+            failed = MeasureFailed(f"the simulator stepped over {missed} output pulses")
+        assert failed is not None
         raise failed
+
+    def refined(self, factor: float) -> Self:
+        """The same testbench in steps that are smaller by ``factor``."""
+        return dataclasses.replace(
+            self, largest_step=self.largest_step / factor, resolution=self.resolution * factor
+        )
+
+    def missed_pulses(self, result: SimulationResult, process: Process, conditions: Conditions) -> int:
+        """Falling edges at the pulse generator that made no pulse."""
+        waves, half = result.analyses[0], supply_voltage(process, conditions) / 2
+        trigger = self.dut.nodes()[PULSE][0]
+        falls = crossings(waves["time"], waves[trigger], half, "fall").size
+        return max(0, int(falls - crossings(waves["time"], waves["out"], half, "rise").size))
 
     def run(self, simulator: Simulator, process: Process, conditions: Conditions) -> dict[str, float]:
         """Simulate and measure one point."""

@@ -34,8 +34,8 @@ class DelayRearm(DelayBench):
         Observable("t_d", "s", "delay of one spike"),
     )
 
-    margin: float = param(10e-6, "s", (1e-7, 1.0), "interval searched on either side of the delay")
-    halvings: float = param(5.0, "1", (1.0, 40.0), "steps of the bisection")
+    margin: float = param(4e-6, "s", (1e-7, 1.0), "interval searched on either side of the delay")
+    halvings: float = param(4.0, "1", (1.0, 40.0), "steps of the bisection")
 
     def deck(self, process: Process, conditions: Conditions) -> Deck:
         """Deck of the pair in the middle of the searched interval."""

@@ -36,13 +36,14 @@ _T = Range(273.15, 343.15, "K", log=False)
 _SINH = Range(0.15, 5.0, "V")
 
 #: Memory, levels and temperature over which a variant is calibrated. ``v_set`` of a Schmitt variant is the supply.
-#: A charge-through cell stops firing where its leakage wins, so its memories are smaller.
+#: A charge-through cell stops firing where its leakage wins, so its memories are smaller; below 0.2 V the set switch of a
+#: set-and-decay cell leaks into the capacitor.
 BOXES: Mapping[str, Box] = {
     "decay_comparator": {
         "r_read": Range(1e8, 3e11, "Ohm"),
         "v_sinh": _SINH,
         "v_set": Range(0.5, 1.0, "V", log=False),
-        "v_th": Range(0.15, 0.35, "V", log=False),
+        "v_th": Range(0.2, 0.35, "V", log=False),
         "temperature": _T,
     },
     "decay_schmitt": {

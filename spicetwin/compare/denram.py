@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from circuits.process import get_process
 from circuits.testbench import Conditions
 from pysim.delays.draw import element_of
 from spicetwin.calibrate.denram import BOXES, DEFAULT, inputs_of, requests, simulate_delay
-from spicetwin.calibrate.design import inside
+from spicetwin.calibrate.design import Box, inside
 from spicetwin.compare.denram_branch import CoincidenceCase, compare_coincidence
 from spicetwin.report.document import Check
 from spicetwin.writing import write_netcdf
@@ -145,7 +146,8 @@ def compare_denram(
     failures: list[str] = []
     for variant, table in tables.items():
         process = table.provenance.process or "generic130"
-        case, lost = compare_delays(pool, variant, table, process, QUICK_POINTS if quick else POINTS)
+        points = QUICK_POINTS if quick else POINTS
+        case, lost = compare_delays(pool, variant, table, process, points, corners=not quick)
         delays.append(case)
         train, missed = compare_train(pool, variant, table, process, QUICK_SPIKES if quick else SPIKES)
         trains += [train] if train is not None else []
@@ -160,11 +162,23 @@ def compare_denram(
     return DenramComparison(tuple(delays), tuple(trains), tuple(curves), tuple(failures))
 
 
+def hot_corners(box: Box) -> tuple[dict[str, float], ...]:
+    """Corners of a box at its largest memory and highest temperature, where leakage counts most."""
+    fixed = {"r_read": box["r_read"].high, "temperature": box["temperature"].high}
+    others = [name for name in box if name not in fixed]
+    ends = product(*((box[name].low, box[name].high) for name in others))
+    return tuple({**dict(zip(others, values, strict=True)), **fixed} for values in ends)
+
+
 def compare_delays(
-    pool: Pool, variant: str, table: CalibrationTable, process: str, points: int
+    pool: Pool, variant: str, table: CalibrationTable, process: str, points: int, *, corners: bool = False
 ) -> tuple[DelayCase, list[str]]:
-    """Delays at points that no fit has seen; second, one line per point that failed."""
-    items = requests(variant, process, inside(BOXES[variant], points, POINT_SEED))
+    """Delays at points that no fit has seen; second, one line per point that failed.
+
+    With ``corners`` also at :func:`hot_corners`, on which no design puts a point.
+    """
+    extreme = hot_corners(BOXES[variant]) if corners else ()
+    items = requests(variant, process, (*inside(BOXES[variant], points, POINT_SEED), *extreme))
     outcomes = pool.map(simulate_delay, items)
     failures = [f"{variant} {dict(o.item.values)}: {o.error}" for o in outcomes if o.error is not None]
     runs = [o.value for o in outcomes if o.value is not None]

@@ -20,7 +20,7 @@ from circuits.families.denram_cell import (
 )
 from circuits.families.denram_delay import DelaySpike, DelayTrain
 from circuits.families.denram_derived import DelayJitter
-from circuits.families.denram_network import BranchPair, WeightCharge, curve
+from circuits.families.denram_network import WeightCharge, curve
 from circuits.families.denram_static import DelayLeakage, DelayTrip
 from circuits.ngspice.errors import MeasureFailed
 from circuits.ngspice.pool import Pool
@@ -58,8 +58,6 @@ def found(pool: Pool) -> Mapping[str, dict[str, float]]:
         "drop": (DelayTrain(dut=ChargeComparator(), spike_times=(1e-3, 4e-3, 2e-2)), Conditions()),
         "weight": (WeightCharge(), Conditions()),
         "weight half": (WeightCharge(conductance=15e-6), Conditions()),
-        "pair": (BranchPair(), Conditions()),
-        "one": (BranchPair(dut=DenramBranch(synapses=1.0)), Conditions()),
     }
     outcomes = pool.map(observe, list(benches.values()))
     errors = {n: str(o.error) for n, o in zip(benches, outcomes, strict=True) if o.error is not None}
@@ -150,18 +148,13 @@ def test_weight_current_is_the_memory_s_over_the_mirror(found: Mapping[str, dict
     assert abs(weight["i_off"]) < 1e-3 * 5e-12
 
 
-def test_two_coincident_pulses_raise_the_soma_twice_as_far_as_one(
-    found: Mapping[str, dict[str, float]],
-) -> None:
-    assert found["pair"]["v_peak"] == pytest.approx(2 * found["one"]["v_peak"], rel=0.02)
-
-
 def test_half_width_of_a_tuning_curve_is_read_between_base_and_peak() -> None:
     import numpy as np
 
     gaps = np.linspace(-4.0, 4.0, 801)
     top, base, width, centre = curve(gaps, 1.0 + np.exp(-np.abs(gaps - 0.1)))
-    assert (top, centre) == (pytest.approx(2.0, abs=1e-6), pytest.approx(0.1, abs=0.03))
+    assert top == pytest.approx(2.0, abs=1e-6)
+    assert centre == pytest.approx(0.1, abs=0.03)
     assert width == pytest.approx(2 * math.log(2.0), rel=0.06)
     assert base < 1.03
     with pytest.raises(MeasureFailed, match=r"[01] times, not twice"):
