@@ -23,12 +23,12 @@ def circuits() -> dict[str, type[Circuit]]:
     ParameterError
         An entry point names something that is no Circuit, or takes a name that is already in use.
     """
-    from circuits.families import denram, rram
+    from circuits.families import denram, memcap, rram
     from circuits.families.dpi import DpiNeuron, DpiSynapse
     from circuits.families.fet import NFet, PFet
     from circuits.families.mingru import CELLS
 
-    own = (DpiSynapse, DpiNeuron, NFet, PFet, *CELLS, *denram.CELLS, *rram.CELLS)
+    own = (DpiSynapse, DpiNeuron, NFet, PFet, *CELLS, *denram.CELLS, *rram.CELLS, *memcap.CELLS)
     return _with_third_party(own, Circuit, CIRCUIT_ENTRY_POINTS)
 
 
@@ -48,6 +48,7 @@ def testbenches() -> dict[str, type[Testbench]]:
     from circuits.families.dpi_synapse import SYNAPSE_TESTBENCHES
     from circuits.families.dpi_synapse_static import STATIC_TESTBENCHES
     from circuits.families.fet import FetIdVg, PFetIdVg
+    from circuits.families.memcap_bench import MEMCAP_TESTBENCHES
     from circuits.families.mingru_converters import CONVERTER_TESTBENCHES
     from circuits.families.mingru_dynamic import DYNAMIC_TESTBENCHES
     from circuits.families.mingru_static import LINE_TESTBENCHES
@@ -62,7 +63,7 @@ def testbenches() -> dict[str, type[Testbench]]:
         *NETWORK_TESTBENCHES,
         *RRAM_TESTBENCHES,
     )
-    own = (*dpi, *mingru, *denram, FetIdVg, PFetIdVg)
+    own = (*dpi, *mingru, *denram, *MEMCAP_TESTBENCHES, FetIdVg, PFetIdVg)
     return _with_third_party(own, Testbench, TESTBENCH_ENTRY_POINTS)
 
 
