@@ -72,6 +72,12 @@ COMMANDS = (
         "Train a minGRU network under the constraints of the hardware (extra [train]).",
     ),
     Mounted(
+        "export",
+        "spicetwin.commands.export",
+        "export_command",
+        "Tables and networks in the formats of other tools, with a check in the tool.",
+    ),
+    Mounted(
         "run", "spicetwin.commands.run", "run_command", "The main job: the whole chain, then the report."
     ),
     Mounted(

@@ -1,0 +1,99 @@
+"""``spicetwin export`` from the command line: files, checks, and one line for every bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calibration.table import CalibrationTable, Entry, Parameter, Provenance, load, write
+from spicetwin.cli import main
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    entries = {"block.gain": Entry("gain", "1", "constant", {"value": Parameter(0.5, "1")})}
+    return write(
+        CalibrationTable("small", "1.0.0", "2026-11-21T00:00:00Z", entries, Provenance("virtual")), tmp_path
+    )
+
+
+def test_a_table_is_exported_and_read_back(table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out" / "table.json"
+    assert main(["export", str(table), "--to", "json", "-o", str(out)]) == 0
+    assert load(out).digest == load(table).digest
+    assert [p.name for p in out.parent.iterdir()] == ["table.json"]
+
+
+def test_a_shipped_network_is_exported_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "network.npz"
+    assert main(["export", "mingru_digits", "--to", "npz", "-o", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["bytes"] == out.stat().st_size
+    with np.load(out, allow_pickle=False) as data:
+        assert str(data["format"]) == "mingru-network/1"
+
+
+def test_check_prints_a_line_of_conformance(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "check", "mingru_digits", "--to", "npz", "--json"]) == 0
+    lines = json.loads(capsys.readouterr().out)
+    assert all(line["passed"] and line["tool"] == "numpy" and line["version"] for line in lines)
+    assert main(["export", "check", "mingru_digits", "--to", "npz"]) == 0
+    assert "holds" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing", "--to", "npz", "-o", "x.npz"], "is no calibration table and no network; known: "),
+        (["mingru_digits", "--to", "hdf", "-o", "x"], "unknown format 'hdf'; known: npz"),
+        (["mingru_digits", "--to", "csv", "-o", "x.csv"], "csv cannot hold a minGRU network"),
+        (["mingru_digits", "--to", "npz"], "-o FILE is missing; a file of this format ends in .npz"),
+        (["check", "mingru_digits", "--to", "npz", "-o", "x.npz"], "check writes no file"),
+        (["a", "b", "--to", "npz", "-o", "x"], "accepted are SOURCE, or check SOURCE"),
+        (["model.pkl", "--to", "npz", "-o", "x.npz"], "pickled files can run code"),
+        (["dpi_generic130", "--to", "npz", "-o", "x.npz", "--at", "i_tua=5p"], "no input 'i_tua'; accepted:"),
+        (["dpi_generic130", "--to", "npz", "-o", "x.npz", "--at", "i_tau=5u"], "outside every fitted range"),
+        (["mingru_digits", "--to", "npz", "-o", "."], "is a folder"),
+    ],
+)
+def test_bad_input_is_one_line_and_no_file(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / "network.npz"
+    assert main(["export", "mingru_digits", "--to", "npz", "-o", str(out)]) == 2
+    assert f"{out}: cannot be written" in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_failed_write_keeps_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    out = tmp_path / "network.npz"
+    out.write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", full)
+    assert main(["export", "mingru_digits", "--to", "npz", "-o", str(out)]) == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert out.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["network.npz"]
