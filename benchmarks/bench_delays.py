@@ -126,12 +126,12 @@ def brian_network(layer: DelayLayer, events: Events) -> Callable[[], Any] | None
         b2.start_scope()
         b2.defaultclock.dt = DT * b2.second
         source = b2.SpikeGeneratorGroup(INPUTS, channel, step * DT * b2.second)
-        equations = "dv/dt = (i - v) / tau_m : 1\ndi/dt = -i / tau_s : 1"
+        equations = "dv/dt = (drive - v) / tau_m : 1\nddrive/dt = -drive / tau_s : 1"
         space = {"tau_m": TAU_MEMBRANE * b2.second, "tau_s": TAU_SYNAPSE * b2.second}
         neurons = b2.NeuronGroup(
             NEURONS, equations, threshold="v >= 1", reset="v = 0", method="exact", namespace=space
         )
-        synapses = b2.Synapses(source, neurons, "w : 1", on_pre="i_post += w")
+        synapses = b2.Synapses(source, neurons, "w : 1", on_pre="drive_post += w")
         synapses.connect()
         synapses.w = layer.weights.ravel()
         synapses.delay = layer.delays.ravel() * DT * b2.second

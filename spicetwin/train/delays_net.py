@@ -15,11 +15,11 @@ from pysim.delays.soma import IntegratingSoma
 from spicetwin.train import delays_kernels as kernels
 from spicetwin.train.delays_score import importance
 from spicetwin.train.delays_settings import DelayTraining
+from spicetwin.train.optimise import Adam, cooled
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-_FIRST, _SECOND, _TINY = 0.9, 0.999, 1e-8
 #: Probability below which a wrong class leaves no gradient.
 _LEAST = 1e-3
 
@@ -92,23 +92,18 @@ def train(
     rng = np.random.default_rng([seed, 1])
     synapses = delays.shape[0] * delays.shape[2]
     weights = np.abs(rng.standard_normal(delays.shape)) * how.start / math.sqrt(synapses)
-    first, second = np.zeros_like(weights), np.zeros_like(weights)
-    keep, number = math.exp(-dt / tau_membrane), 0
+    adam, keep = Adam(weights.shape), math.exp(-dt / tau_membrane)
     weight = importance(classes, how.balance)
     losses = []
     for epoch in range(how.epochs):
-        rate = how.rate * _cooled(epoch / how.epochs)
+        rate = how.rate * cooled(epoch / how.epochs)
         order, total = rng.permutation(events.samples), 0.0
         for k in range(0, len(order), how.batch):
             batch = order[k : k + how.batch]
             seen = noisy(weights, noise, rng)
             loss, slope = _step(events, classes, delays, keep, batch, seen, weight)
             total += loss * len(batch)
-            number += 1
-            first = _FIRST * first + (1 - _FIRST) * slope
-            second = _SECOND * second + (1 - _SECOND) * slope**2
-            mean, power = first / (1 - _FIRST**number), second / (1 - _SECOND**number)
-            weights = weights - rate * mean / (np.sqrt(power) + _TINY)
+            weights = weights - adam.step(slope, rate)
         losses.append(total / len(order))
     return DelayNet(weights, delays, dt, tau_membrane, tuple(losses))
 
@@ -138,8 +133,3 @@ def _step(
     slope = likely * weight[:, None]
     kernels.gradient(*stream, slope, delays, keep, top, since, _LEAST / len(batch), out)
     return loss, out
-
-
-def _cooled(share: float) -> float:
-    """Learning rate over its first value, ``share`` of the training done."""
-    return 1.0 if share < 0.5 else 0.2 if share < 0.8 else 0.05

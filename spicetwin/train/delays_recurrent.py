@@ -3,37 +3,28 @@
     V_t = a V_(t-1) (1 - s_(t-1)) + W_in x_t + W_rec s_(t-1),   s_t = [V_t >= 1]
     U_t = max(0, b U_(t-1) + W_out s_t),   answer: the output with the largest max over t of U_t
 
-The read-out is that of the networks with delays. Gradients go through time and through a surrogate of the step,
-1 / (1 + 5 |V - 1|)^2 (Zenke and Ganguli 2018, doi:10.1162/neco_a_01086).
+The read-out is that of the networks with delays. Gradients go through time, the reset included, and through a surrogate
+of the step, 1 / (1 + 5 |V - 1|)^2 (Zenke and Ganguli 2018, doi:10.1162/neco_a_01086).
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
+from numba import njit
 from numpy.typing import NDArray
-from torch import nn
 
+from pysim.delays.events import Events
 from spicetwin.train.delays_settings import RecurrentTraining
+from spicetwin.train.optimise import Adam, cooled
+
+Array = Any
+FloatArray = NDArray[np.float64]
 
 _STEEPNESS = 5.0
-
-
-class _Fire(torch.autograd.Function):
-    """Step forward, surrogate backward."""
-
-    @staticmethod
-    def forward(ctx: Any, above: Any) -> Any:
-        ctx.save_for_backward(above)
-        return (above >= 0).to(above.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, slope: Any) -> Any:
-        (above,) = ctx.saved_tensors
-        return slope / (1.0 + _STEEPNESS * above.abs()) ** 2
 
 
 def units_of(parameters: int, inputs: int, classes: int) -> int:
@@ -42,67 +33,166 @@ def units_of(parameters: int, inputs: int, classes: int) -> int:
     return max(1, int(math.sqrt(half * half + parameters) - half))
 
 
-class RecurrentNet(nn.Module):
-    """Recurrent spiking neurons and integrating outputs."""
+@dataclass
+class RecurrentNet:
+    """Recurrent spiking neurons and integrating outputs.
 
-    def __init__(
-        self, inputs: int, units: int, classes: int, dt: float, how: RecurrentTraining, seed: int
-    ) -> None:
+    Attributes
+    ----------
+    inwards, recurrent, outwards
+        Weights (inputs, units), (units, units), (units, classes); rows are where a spike comes from.
+    keep, keep_out
+        Decay of a step, of the neurons and of the outputs.
+    """
+
+    inwards: FloatArray
+    recurrent: FloatArray
+    outwards: FloatArray
+    keep: float
+    keep_out: float
+
+    @classmethod
+    def drawn(
+        cls, inputs: int, units: int, classes: int, dt: float, how: RecurrentTraining, seed: int
+    ) -> RecurrentNet:
         """Random start from ``seed``."""
-        super().__init__()
-        generator = torch.Generator().manual_seed(seed)
+        rng = np.random.default_rng([seed, 3])
 
-        def normal(rows: int, columns: int, scale: float) -> Any:
-            return scale / math.sqrt(rows) * torch.randn((rows, columns), generator=generator)
+        def normal(rows: int, columns: int, scale: float) -> FloatArray:
+            return np.asarray(scale / math.sqrt(rows) * rng.standard_normal((rows, columns)))
 
-        self.inwards = nn.Parameter(normal(inputs, units, 1.5))
-        self.recurrent = nn.Parameter(normal(units, units, 0.5))
-        self.outwards = nn.Parameter(normal(units, classes, 0.3).abs())
-        self.keep = math.exp(-dt / how.tau_membrane)
-        self.keep_out = math.exp(-dt / how.tau_readout)
+        return cls(
+            normal(inputs, units, 1.5),
+            normal(units, units, 0.5),
+            np.abs(normal(units, classes, 0.3)),
+            math.exp(-dt / how.tau_membrane),
+            math.exp(-dt / how.tau_readout),
+        )
 
     @property
-    def parameters_in_all(self) -> int:
-        """Number of weights."""
-        return sum(p.numel() for p in self.parameters())
+    def weights(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """All weights."""
+        return self.inwards, self.recurrent, self.outwards
 
-    def forward(self, x: Any) -> Any:
-        """Largest output voltages (samples, classes) of spikes (samples, steps, inputs)."""
-        drive = x @ self.inwards
-        v = s = torch.zeros(len(x), self.recurrent.shape[0])
-        u = peak = torch.zeros(len(x), self.outwards.shape[1])
-        for t in range(x.shape[1]):
-            v = self.keep * v * (1.0 - s) + drive[:, t] + s @ self.recurrent
-            s = _Fire.apply(v - 1.0)
-            u = torch.relu(self.keep_out * u + s @ self.outwards)
-            peak = torch.maximum(peak, u)
+    @property
+    def size(self) -> int:
+        """Number of weights."""
+        return sum(w.size for w in self.weights)
+
+    def decide(self, events: Events) -> NDArray[np.int64]:
+        """Classes of the samples."""
+        return np.asarray(self.peaks(events, np.arange(events.samples)).argmax(axis=1))
+
+    def peaks(self, events: Events, batch: NDArray[np.int64]) -> FloatArray:
+        """Largest output voltages of some samples."""
+        peak = np.empty((len(batch), self.outwards.shape[1]))
+        nothing = np.zeros((0, 0))
+        _pass(
+            events.start, events.channel, events.steps, batch, *self.weights, self.keep, self.keep_out,
+            peak, np.zeros(0, np.int64), np.zeros(0), nothing, nothing, nothing,
+        )  # fmt: skip
         return peak
 
 
 def train_recurrent(
-    x: NDArray[np.uint8],
+    events: Events,
     classes: NDArray[np.int64],
     net: RecurrentNet,
     how: RecurrentTraining,
     seed: int,
-    importance: NDArray[np.float64],
+    importance: FloatArray,
 ) -> None:
-    """Train ``net`` in place with Adam; ``importance`` weighs the classes."""
-    generator = torch.Generator().manual_seed(seed)
-    signal, wanted = torch.from_numpy(x).to(torch.float32), torch.from_numpy(classes)
-    criterion = nn.CrossEntropyLoss(weight=torch.from_numpy(importance).to(torch.float32))
-    optimiser = torch.optim.Adam(net.parameters(), lr=how.rate)
+    """Train ``net`` in place with Adam on the cross-entropy; ``importance`` weighs the classes."""
+    rng = np.random.default_rng([seed, 4])
+    optimisers = [Adam(w.shape) for w in net.weights]
     for epoch in range(how.epochs):
-        share = epoch / how.epochs
-        for group in optimiser.param_groups:
-            group["lr"] = how.rate * (1.0 if share < 0.5 else 0.2 if share < 0.8 else 0.05)
-        for chosen in torch.randperm(len(signal), generator=generator).split(how.batch):
-            optimiser.zero_grad()
-            criterion(net(signal[chosen]), wanted[chosen]).backward()
-            optimiser.step()
+        order = rng.permutation(events.samples)
+        for k in range(0, len(order), how.batch):
+            batch = order[k : k + how.batch]
+            slopes = [np.zeros_like(w) for w in net.weights]
+            peak = np.empty((len(batch), net.outwards.shape[1]))
+            wanted = classes[batch]
+            _pass(
+                events.start, events.channel, events.steps, batch, *net.weights, net.keep, net.keep_out,
+                peak, wanted, importance[wanted] / len(batch), *slopes,
+            )  # fmt: skip
+            for weight, slope, optimiser in zip(net.weights, slopes, optimisers, strict=True):
+                weight -= optimiser.step(slope, how.rate * cooled(epoch / how.epochs))
 
 
-def decide(net: RecurrentNet, x: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Classes of the samples."""
-    with torch.no_grad():
-        return np.asarray(net(torch.from_numpy(x).to(torch.float32)).argmax(1).numpy())
+@njit(cache=True, error_model="numpy")
+def _pass(
+    start: Array, channel: Array, steps: int, batch: Array, inwards: Array, recurrent: Array, outwards: Array,
+    keep: float, keep_out: float, peak: Array, wanted: Array, share: Array,
+    slope_in: Array, slope_rec: Array, slope_out: Array,
+) -> None:  # fmt: skip
+    """Peaks of the samples ``batch``; with ``wanted`` classes the gradients of ``share`` times the loss are added."""
+    units, classes = outwards.shape
+    back = recurrent.T.copy()
+    v, s = np.zeros((steps, units)), np.zeros((steps, units))
+    g = np.zeros((steps, classes))
+    u, top, since = np.zeros(classes), np.zeros(classes, np.int64), np.zeros(classes, np.int64)
+    for n in range(len(batch)):
+        first = batch[n] * steps
+        for j in range(classes):
+            u[j], peak[n, j], top[j], since[j] = 0.0, 0.0, -1, 0
+        last_zero = np.zeros(classes, np.int64)
+        for t in range(steps):
+            for k in range(units):
+                v[t, k] = keep * v[t - 1, k] * (1.0 - s[t - 1, k]) if t else 0.0
+            for e in range(start[first + t], start[first + t + 1]):
+                for k in range(units):
+                    v[t, k] += inwards[channel[e], k]
+            if t:
+                for q in range(units):
+                    if s[t - 1, q] != 0.0:
+                        for k in range(units):
+                            v[t, k] += recurrent[q, k]
+            for j in range(classes):
+                u[j] *= keep_out
+            for k in range(units):
+                s[t, k] = 1.0 if v[t, k] >= 1.0 else 0.0
+                if s[t, k] != 0.0:
+                    for j in range(classes):
+                        u[j] += outwards[k, j]
+            for j in range(classes):
+                if u[j] <= 0.0:
+                    u[j], last_zero[j] = 0.0, t + 1
+                if u[j] > peak[n, j]:
+                    peak[n, j], top[j], since[j] = u[j], t, last_zero[j]
+        if wanted.size == 0:
+            continue
+        # Gradient of the outputs' drive: what of it is left at the peak.
+        total = 0.0
+        for j in range(classes):
+            total += math.exp(peak[n, j] - peak[n].max())
+        last = -1
+        g[:] = 0.0
+        for j in range(classes):
+            a = share[n] * (math.exp(peak[n, j] - peak[n].max()) / total - (1.0 if j == wanted[n] else 0.0))
+            for t in range(top[j], since[j] - 1, -1):
+                g[t, j] = a
+                a *= keep_out
+            last = max(last, top[j])
+        later, now = np.zeros(units), np.zeros(units)
+        for t in range(last, -1, -1):
+            for k in range(units):
+                now[k] = -keep * v[t, k] * later[k]
+            for q in range(units):
+                if later[q] != 0.0:
+                    for k in range(units):
+                        now[k] += back[q, k] * later[q]
+            for k in range(units):
+                for j in range(classes):
+                    now[k] += outwards[k, j] * g[t, j]
+                if s[t, k] != 0.0:
+                    for j in range(classes):
+                        slope_out[k, j] += g[t, j]
+                    for q in range(units):
+                        slope_rec[k, q] += later[q]
+                surrogate = 1.0 / (1.0 + _STEEPNESS * abs(v[t, k] - 1.0)) ** 2
+                now[k] = now[k] * surrogate + keep * (1.0 - s[t, k]) * later[k]
+            for e in range(start[first + t], start[first + t + 1]):
+                for k in range(units):
+                    slope_in[channel[e], k] += now[k]
+            later, now = now, later

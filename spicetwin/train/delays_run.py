@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numba
-import torch
 
 from spicetwin.train.delays_figures import draw_study
 from spicetwin.train.delays_settings import TASKS, DelaySettings, read_toml
@@ -24,7 +23,6 @@ def is_delay_study(path: Path) -> bool:
 
 def run_study(settings: DelaySettings, output: Path, threads: int, say: Say) -> list[dict[str, Any]]:
     """Run a study; writes ``results.json`` and a picture a split into ``output``."""
-    torch.set_num_threads(threads)
     numba.set_num_threads(min(threads, os.cpu_count() or 1))
     results = []
     for task in tasks(settings):

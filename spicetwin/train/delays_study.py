@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from pysim.tasks.spike_task import SpikeTask
 from spicetwin.boundary import InputError
 from spicetwin.train.delays_chips import SOURCES, Cells, cell_table, program, time_scale
 from spicetwin.train.delays_net import DelayNet, noisy, train
+from spicetwin.train.delays_recurrent import RecurrentNet, train_recurrent, units_of
 from spicetwin.train.delays_score import Score, importance, linear, score, spread, summary
 from spicetwin.train.delays_settings import DelaySettings
 
@@ -104,7 +105,7 @@ class TaskStudy:
     def _score(self, answers: NDArray[np.int64]) -> Score:
         return score(self.task.test_y, answers, self.task.classes)
 
-    def _figures(self, nets: list[DelayNet]) -> dict[str, Any]:
+    def _figures(self, nets: Sequence[DelayNet | RecurrentNet]) -> dict[str, Any]:
         """Figures on the test, and the accuracy on the training samples, over the seeds."""
         learned = [float((n.decide(self.train_events) == self.task.train_y).mean()) for n in nets]
         return {
@@ -114,20 +115,16 @@ class TaskStudy:
 
     def _recurrent(self, parameters: int) -> tuple[dict[str, Any], dict[str, int]]:
         """Figures and size of the recurrent network of as many parameters."""
-        from spicetwin.train.delays_recurrent import RecurrentNet, decide, train_recurrent, units_of
-
         task, how = self.task, self.settings.recurrent
         units = units_of(parameters, task.channels, task.classes)
-        scores, learned, number = [], [], 0
+        weights = importance(task.train_y, self.settings.train.balance)
+        nets = []
+        self.say(f"{task.name}: recurrent, {units} units")
         for cells in self.cells:
-            self.say(f"{task.name}: recurrent, {units} units, seed {cells.seed}")
-            net = RecurrentNet(task.channels, units, task.classes, task.dt, how, cells.seed)
-            weights = importance(task.train_y, self.settings.train.balance)
-            train_recurrent(task.train_x, task.train_y, net, how, cells.seed, weights)
-            scores.append(self._score(decide(net, task.test_x)))
-            learned.append(float((decide(net, task.train_x) == task.train_y).mean()))
-            number = net.parameters_in_all
-        return {**summarised(scores), "training": summary(learned)}, {"parameters": number, "units": units}
+            net = RecurrentNet.drawn(task.channels, units, task.classes, task.dt, how, cells.seed)
+            train_recurrent(self.train_events, task.train_y, net, how, cells.seed, weights)
+            nets.append(net)
+        return self._figures(nets), {"parameters": nets[0].size, "units": units}
 
     def _noise(self, percent: int, nets: list[DelayNet]) -> dict[str, Any]:
         """Accuracy of networks trained under a weight noise and read under the same."""

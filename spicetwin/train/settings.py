@@ -147,6 +147,11 @@ class Spread:
         """Any of them is not zero."""
         return any(getattr(self, f.name) != 0.0 for f in fields(self))
 
+    @property
+    def typical(self) -> Spread:
+        """What is the same on every chip."""
+        return Spread(gate_loss=self.gate_loss)
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -262,6 +267,7 @@ class Settings:
 
 
 def refuse_unknown(path: Path, where: str, given: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    """Refuse keys of the table ``where`` that are not ``known``."""
     for key in given:
         if key not in known:
             raise InputError(f"{path}: unknown key {where}{key}; accepted: {', '.join(known)}")
