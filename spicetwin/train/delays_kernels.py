@@ -18,6 +18,18 @@ Array = Any
 
 
 @njit(cache=True, error_model="numpy")
+def _places(delays: Array, width: int) -> Array:
+    """Where what a synapse passes on arrives, for an event of step 0, in rows of ``width`` steps a neuron."""
+    inputs, neurons, copies = delays.shape
+    place = np.empty((inputs, neurons * copies), np.int32)
+    for i in range(inputs):
+        for j in range(neurons):
+            for s in range(copies):
+                place[i, j * copies + s] = j * width + delays[i, j, s]
+    return place
+
+
+@njit(cache=True, error_model="numpy")
 def peaks(
     start: Array, channel: Array, steps: int, batch: Array, weights: Array, delays: Array, keep: float,
     peak: Array, top: Array, since: Array,
@@ -26,22 +38,23 @@ def peaks(
 
     ``weights`` and ``delays`` (inputs, neurons, copies); a neuron that never leaves zero peaks at -1.
     """
-    neurons, copies = weights.shape[1], weights.shape[2]
-    drive = np.zeros((neurons, steps + delays.max()))
+    neurons, width = weights.shape[1], steps + delays.max()
+    place, weight = _places(delays, width), weights.reshape(weights.shape[0], -1)
+    drive = np.zeros(neurons * width)
     for b in range(len(batch)):
         drive[:] = 0.0
         for t in range(steps):
-            k = batch[b] * steps + t
+            k, ahead = batch[b] * steps + t, drive[t:]
             for e in range(start[k], start[k + 1]):
                 i = channel[e]
-                for j in range(neurons):
-                    for s in range(copies):
-                        drive[j, t + delays[i, j, s]] += weights[i, j, s]
+                for m in range(place.shape[1]):
+                    # An unsigned place: no test for a negative one in the innermost loop.
+                    ahead[np.uint64(place[i, m])] += weight[i, m]
         for j in range(neurons):
             v, zero = 0.0, 0
             peak[b, j], top[b, j], since[b, j] = 0.0, -1, 0
             for t in range(steps):
-                v = keep * v + drive[j, t]
+                v = keep * v + drive[j * width + t]
                 if v <= 0.0:
                     v, zero = 0.0, t + 1
                 if v > peak[b, j]:
@@ -57,8 +70,9 @@ def gradient(
 
     Slopes up to ``least`` are left out: of a trained network most classes are out of the question for a sample.
     """
-    neurons, copies = delays.shape[1], delays.shape[2]
-    share = np.zeros((neurons, steps + delays.max()))
+    neurons, copies, width = delays.shape[1], delays.shape[2], steps + delays.max()
+    place, flat = _places(delays, width), out.reshape(out.shape[0], -1)
+    share = np.zeros(neurons * width)
     active = np.empty(neurons, np.int64)
     for b in range(len(batch)):
         count, last = 0, -1
@@ -68,16 +82,16 @@ def gradient(
                 continue
             active[count] = j
             count += 1
-            share[j] = 0.0
+            share[j * width : (j + 1) * width] = 0.0
             for t in range(top[b, j], since[b, j] - 1, -1):
-                share[j, t] = a
+                share[j * width + t] = a
                 a *= keep
             last = max(last, top[b, j])
         for t in range(last + 1):
-            k = batch[b] * steps + t
+            k, ahead = batch[b] * steps + t, share[t:]
             for e in range(start[k], start[k + 1]):
                 i = channel[e]
                 for q in range(count):
-                    j = active[q]
-                    for s in range(copies):
-                        out[i, j, s] += share[j, t + delays[i, j, s]]
+                    first = active[q] * copies
+                    for m in range(first, first + copies):
+                        flat[i, m] += ahead[np.uint64(place[i, m])]

@@ -12,7 +12,7 @@ from spicetwin.train import delays_recurrent
 from spicetwin.train.delays_recurrent import RecurrentNet, train_recurrent, units_of
 from spicetwin.train.delays_settings import RecurrentTraining
 
-HOW = RecurrentTraining(tau_membrane=0.1, tau_readout=0.3, epochs=12, batch=16, rate=1e-2)
+HOW = RecurrentTraining(tau_membrane=0.1, tau_readout=0.3, epochs=100, batch=16, rate=2e-2)
 
 
 def case() -> tuple[RecurrentNet, Events, Any, Any]:
