@@ -6,6 +6,7 @@ scripts. Conductance is in S; a level is a 32nd of the technology's largest prog
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ WINDOW = 50.0
 """Stretch of a read-noise trace in s whose spread counts: slower drift is relaxation."""
 BLOCK = 20
 """Pulses brought together: the scatter of one response is a tenth of its range."""
+_NUMBERS = re.compile(r"[0-9eE+\-.\t]*")
 _LARGEST_TEXT = 256 * 2**20
 _RELAXATION = ("cell", "elapsed", "r", "g", "g_start", "level", "time")
 _BAKE = ("cell", "elapsed", "r", "g", "celsius")
@@ -142,7 +144,7 @@ def _noise(path: Path, origin: Origin) -> Measured:
                 f"{max(len(cells) - 2, 0)} readings", file=path, row=row,
                 accepted=f"level, offset and at least {size} readings ({WINDOW:g} s at {SAMPLE_RATE:g} Hz)",
             )  # fmt: skip
-        values = np.array([number(cell, file=path, row=row, column="g") for cell in cells])
+        values = _readings(line, cells, row, path)
         trace = values[2:][: (len(values) - 2) // size * size].reshape(-1, size)
         mean = np.mean(trace, axis=1, keepdims=True)
         window = np.broadcast_to(np.arange(len(trace))[:, None], trace.shape)
@@ -155,6 +157,17 @@ def _noise(path: Path, origin: Origin) -> Measured:
     units = {"level": "1", "g": "S", "window": "1", "deviation": "1"}
     conditions: dict[str, float | str] = {"technology": technology, "g_max": g_max, "window_length": WINDOW}
     return Measured(f"noise_{technology}", found, units, conditions, origin.source(path, content))
+
+
+def _readings(line: str, cells: Sequence[str], row: int, path: Path) -> FloatArray:
+    """Numbers of one long row; only a row that is not all numbers is read cell by cell, to name the wrong one."""
+    try:
+        values = np.fromstring(line, dtype=np.float64, sep="\t") if _NUMBERS.fullmatch(line) else np.empty(0)
+    except (ValueError, DeprecationWarning):
+        values = np.empty(0)
+    if len(values) == len(cells) and np.all(np.isfinite(values)):
+        return values
+    return np.array([number(cell, file=path, row=row, column="g") for cell in cells], dtype=np.float64)
 
 
 def read_pulse_response(paths: Sequence[Path], origin: Origin) -> Campaign:

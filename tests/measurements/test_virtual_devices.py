@@ -10,6 +10,7 @@ import pytest
 
 from calibration.laws import get_law
 from measurements.load import load
+from measurements.registry import sources
 from measurements.virtual.switches import SWITCHES, off_current, on_resistance
 
 FOLDER = Path(__file__).resolve().parents[2] / "measurements" / "virtual"
@@ -55,3 +56,15 @@ def test_virtual_devices_have_the_columns_and_conditions_of_the_originals(name: 
         return {frozenset(curve.columns): frozenset(curve.conditions) for curve in curves}
 
     assert shapes(virtual=True) == shapes(virtual=False)
+
+
+@pytest.mark.measured
+@pytest.mark.parametrize(
+    "name", sorted(name for name in sources() if name.startswith("rram_") and sources()[name].virtual)
+)
+def test_virtual_memories_have_the_curves_and_units_of_the_originals(name: str, mirror: Path) -> None:
+    virtual, measured = load(name, virtual=True), load(name, mirror, virtual=False)
+    assert [curve.name for curve in virtual] == [curve.name for curve in measured]
+    for made, original in zip(virtual, measured, strict=True):
+        assert dict(made.units) == dict(original.units)
+        assert dict(made.conditions) == dict(original.conditions)
