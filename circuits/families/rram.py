@@ -58,7 +58,7 @@ class _Memory(Circuit):
         "derived: recipe rram_set, 45 mV a decade",
     )
     k_reset: float = _rate(1e8, "rate at which RESET saturates")
-    v_reset: float = _volt(0.95, "voltage at half that rate for x = 1")
+    v_reset: float = _volt(1.05, "voltage at half that rate for x = 1")
     s_reset: float = param(0.05, "V", (1e-3, 1.0), "volts per e-fold of the rate of RESET")
     v_depth: float = _volt(0.6, "rise of v_reset from x = 1 to x = 0")
     x_start: float = param(0.0, "1", (0.0, 1.0), "state at the start of a transient")

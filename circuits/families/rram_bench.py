@@ -114,7 +114,7 @@ class RramCycle(Testbench):
     t_set_pulse: float = param(1e-6, "s", (1e-8, 1.0), "width of the SET pulse")
     v_wl_reset: float = param(3.0, "V", (0.0, 5.0), "word line during RESET")
     v_sl_reset: float = param(3.0, "V", (0.0, 5.0), "source line during RESET")
-    t_reset_pulse: float = param(2e-6, "s", (1e-8, 1.0), "width of the RESET pulse")
+    t_reset_pulse: float = param(10e-6, "s", (1e-8, 1.0), "width of the RESET pulse")
     v_wl_read: float = param(2.5, "V", (0.0, 5.0), "word line during reads")
     v_bl_read: float = param(0.2, "V", (1e-3, 1.0), "bit line during reads")
     t_edge: float = param(20e-9, "s", (1e-10, 1e-3), "rise and fall of every pulse")
