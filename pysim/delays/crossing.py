@@ -23,21 +23,24 @@ _ITERATIONS = 60
 
 
 @register_jitable
-def response(t: float, tau_m: float, tau_s: float) -> float:
-    """g(t): voltage that a unit of synaptic current leaves after ``t`` (s)."""
+def advance(v: float, i: float, t: float, tau_m: float, tau_s: float) -> tuple[float, float]:
+    """Voltage and current after ``t`` (s)."""
     q = 1.0 - tau_m / tau_s
+    keep, decay = math.exp(-t / tau_m), math.exp(-t / tau_s)
     if abs(q) > _CLOSE:
-        return (math.exp(-t / tau_s) - math.exp(-t / tau_m)) / q
+        return v * keep + i * ((decay - keep) / q), i * decay
     x = t * q / tau_m
     ratio = 1.0 + 0.5 * x if abs(x) < _EQUAL else math.expm1(x) / x
-    return (t / tau_m) * math.exp(-t / tau_m) * ratio
+    return v * keep + i * ((t / tau_m) * keep * ratio), i * decay
 
 
 @register_jitable
-def first_crossing(v: float, i: float, end: float, tau_m: float, tau_s: float, threshold: float) -> float:
+def first_crossing(
+    v: float, i: float, v_end: float, i_end: float, end: float, tau_m: float, tau_s: float, threshold: float
+) -> float:
     """Time (s) at which a membrane at ``v`` with current ``i`` reaches ``threshold``; -1 when not up to ``end``.
 
-    The threshold is above the resting voltage, 0.
+    ``v_end`` and ``i_end`` are where it would be at ``end``. The threshold is above the resting voltage, 0.
     """
     if v >= threshold:
         return 0.0
@@ -46,14 +49,14 @@ def first_crossing(v: float, i: float, end: float, tau_m: float, tau_s: float, t
     # it cannot rise faster than the undecayed current drives it.
     if i <= v or i <= threshold or q * v >= i or max(v, 0.0) + i * end / tau_m < threshold:
         return -1.0
-    high = end
+    high, top = end, v_end
     # Still rising at the end means that the maximum lies behind it.
-    if i * math.exp(-end / tau_s) < v * math.exp(-end / tau_m) + i * response(end, tau_m, tau_s):
+    if i_end < v_end:
         if abs(q) < _EQUAL:
             high = min(end, tau_m * (1.0 - v / i))
         else:
             high = min(end, (math.log1p(-q * v / i) - math.log1p(-q)) * tau_m / q)
-    top = v * math.exp(-high / tau_m) + i * response(high, tau_m, tau_s)
+        top, _ = advance(v, i, high, tau_m, tau_s)
     if top < threshold:
         return -1.0
     # Start on the parabola through both ends with the slope of the first.
@@ -64,12 +67,12 @@ def first_crossing(v: float, i: float, end: float, tau_m: float, tau_s: float, t
     if root > 0.0:
         t = min(2.0 * (threshold - v) / (slope + math.sqrt(root)), high)
     for _ in range(_ITERATIONS):
-        value = v * math.exp(-t / tau_m) + i * response(t, tau_m, tau_s)
+        value, current = advance(v, i, t, tau_m, tau_s)
         if value < threshold:
             low = t
         else:
             high = t
-        slope = (i * math.exp(-t / tau_s) - value) / tau_m
+        slope = (current - value) / tau_m
         step = (threshold - value) / slope if slope > 0.0 else 0.0
         after = t + step
         if not low <= after <= high:

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from pysim.delays.crossing import first_crossing, response
+from pysim.delays.crossing import advance, first_crossing
 from pysim.delays.events import Events
 from pysim.delays.layer import DelayLayer
 from pysim.delays.soma import IntegratingSoma, SpikingSoma, coupling
@@ -75,17 +75,17 @@ def located(layer: DelayLayer, soma: SpikingSoma, events: Events) -> tuple[NDArr
         for t in range(events.steps):
             after = keep * voltage + gain * current
             for j in np.flatnonzero((current > soma.threshold) | (voltage >= soma.threshold)):
-                v, i, spent = float(voltage[j]), float(current[j]), 0.0
-                wait = first_crossing(v, i, dt, tau_m, tau_s, soma.threshold)
+                v, i, left = float(voltage[j]), float(current[j]), dt
+                v_end, i_end = float(after[j]), decay * i
+                wait = first_crossing(v, i, v_end, i_end, left, tau_m, tau_s, soma.threshold)
                 while wait >= 0.0:
-                    spent += wait
-                    i *= math.exp(-wait / tau_s)
-                    v = soma.reset
+                    left -= wait
+                    v, i = soma.reset, i * math.exp(-wait / tau_s)
                     spikes[n, t, j] = True
-                    rows.append((n, j, (t - 1) * dt + spent))
-                    left = dt - spent
-                    after[j] = v * math.exp(-left / tau_m) + i * response(left, tau_m, tau_s)
-                    wait = first_crossing(v, i, left, tau_m, tau_s, soma.threshold)
+                    rows.append((n, j, t * dt - left))
+                    v_end, i_end = advance(v, i, left, tau_m, tau_s)
+                    after[j] = v_end
+                    wait = first_crossing(v, i, v_end, i_end, left, tau_m, tau_s, soma.threshold)
             voltage = after
             current = decay * current + arriving[t]
     return spikes, np.array(sorted(rows), np.float64).reshape(-1, 3)

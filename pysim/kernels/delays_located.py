@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from pysim.delays.crossing import first_crossing, response
+from pysim.delays.crossing import advance, first_crossing
 from pysim.delays.soma import coupling
 from pysim.kernels.delays import BLOCK, scatter
 
@@ -105,19 +105,19 @@ def _located(
                     maybe >>= np.uint64(8)
                     j += 8
                 if maybe & np.uint64(1):
-                    i, spent = current[j], 0.0
-                    wait = first_crossing(voltage[j], i, dt, tau_m, tau_s, threshold)
+                    i, left = current[j], dt
+                    wait = first_crossing(voltage[j], i, after[j], decay * i, left, tau_m, tau_s, threshold)
                     while wait >= 0.0:
-                        spent += wait
+                        left -= wait
                         i *= math.exp(-wait / tau_s)
                         word |= np.uint64(1) << np.uint64(j)
                         if found < place.shape[2]:
                             place[n, b, found] = j
-                            time[n, b, found] = (t - 1) * dt + spent
+                            time[n, b, found] = t * dt - left
                         found += 1
-                        left = dt - spent
-                        after[j] = reset * math.exp(-left / tau_m) + i * response(left, tau_m, tau_s)
-                        wait = first_crossing(reset, i, left, tau_m, tau_s, threshold)
+                        v_end, i_end = advance(reset, i, left, tau_m, tau_s)
+                        after[j] = v_end
+                        wait = first_crossing(reset, i, v_end, i_end, left, tau_m, tau_s, threshold)
                 maybe >>= np.uint64(1)
                 j += 1
             for j in range(BLOCK):
