@@ -87,6 +87,8 @@ class DelayChip:
         Drawn quantities, read-only arrays of ``shape``.
     entries
         Laws of the weight cells, by quantity.
+    extrapolate
+        Their domains are not checked.
     """
 
     id: str
@@ -100,6 +102,7 @@ class DelayChip:
     topology: Topology
     values: Mapping[str, FloatArray]
     entries: Mapping[str, Entry]
+    extrapolate: bool = False
 
     def element(self, reading: int = 0) -> DelayElement:
         """Delay elements as event number ``reading`` finds them: read noise is drawn for each."""
@@ -132,6 +135,8 @@ class DelayChip:
         ------
         ModelError
             For a target that is negative, not finite, or of a shape that does not broadcast to the chip's.
+        OutOfDomain
+            For a target, or a time since programming, outside the range of a law.
         """
         wanted = np.asarray(target, dtype=np.float64)
         if not np.all(np.isfinite(wanted)) or np.any(wanted < 0.0):
@@ -148,6 +153,7 @@ class DelayChip:
             ("read_noise", "noise", reading),
         ):
             if name in self.entries and source in self.sources:
+                self._check(self.entries[name], wanted)
                 g = np.maximum(
                     g + self._deviation(name, g) * self._normal(name, source, number, "weight"), 0.0
                 )
@@ -160,12 +166,21 @@ class DelayChip:
         ------
         ModelError
             When the table has no weight cell.
+        OutOfDomain
+            For a conductance outside the fitted range.
         """
         if "i_weight" not in self.entries:
             raise ModelError(f"table {self.table} lacks the entry {BLOCK}.i_weight")
         entry = self.entries["i_weight"]
+        self._check(entry, conductance)
         at: dict[str, ArrayLike] = {**self.at, "conductance": conductance}
         return np.asarray(entry.evaluate(entry.inputs(at)))
+
+    def _check(self, entry: Entry, conductance: ArrayLike) -> None:
+        """Refuse what a law of the weights was not fitted for."""
+        if not self.extrapolate:
+            at: dict[str, ArrayLike] = {**self.at, "time": self.time, "conductance": conductance}
+            entry.check_domain(entry.inputs(at))
 
     def _deviation(self, name: str, g: FloatArray) -> FloatArray:
         """Standard deviation of a conductance (S)."""
@@ -265,6 +280,7 @@ def draw(
         _topology(entries),
         values,
         {n: entries[n] for n in _OF_WEIGHTS if n in entries},
+        extrapolate,
     )
     return _relaxed(chip) if "drift" in sources else chip
 

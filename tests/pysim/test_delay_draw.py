@@ -132,6 +132,12 @@ def test_a_memory_outside_the_fitted_range_needs_extrapolation() -> None:
     assert draw(bounded, (1, 1), 0, extrapolate=True).delay().shape == (1, 1)
 
 
+def test_a_conductance_outside_the_range_of_its_laws_needs_extrapolation() -> None:
+    with pytest.raises(OutOfDomain, match="conductance"):
+        draw(TABLE, (1, 2), 0).conductance(2e-3)
+    assert draw(TABLE, (1, 2), 0, extrapolate=True).conductance(2e-3).shape == (1, 2)
+
+
 @pytest.mark.parametrize("target", [-1e-6, math.nan, math.inf])
 def test_an_impossible_conductance_is_refused(target: float) -> None:
     with pytest.raises(ModelError, match="0 S or more"):
