@@ -17,7 +17,7 @@ from calibration.entry import Covariance, Entry, Parameter, TableError, Validati
 from calibration.fit import FitResult
 from calibration.recipe import load_recipe
 from calibration.recipe_run import RecipeResult, run_recipe
-from calibration.table import Provenance, Source
+from calibration.table import CalibrationTable, Provenance, Source
 from calibration.tabulate import fitted_entry
 from circuits.provenance import package_provenance
 from measurements.load import load
@@ -324,3 +324,31 @@ def _checks(result: RecipeResult, metric: str) -> tuple[Validation, ...]:
         for m in result.metrics
         if m.passed is not None
     )
+
+
+def with_measured_memory(table: CalibrationTable, results: Mapping[str, RecipeResult]) -> CalibrationTable:
+    """A delay cell's table with measured memories in place of assumed ones.
+
+    The median of the high state stays the table's own, *assumed* for the delays it gives; its spread, the sinh, the
+    low state, the errors of weights, relaxation and read noise become the measured ones. The name gains ``_memory``.
+
+    Raises
+    ------
+    TableError
+        When the table has no ``denram.r_hrs``, or a recipe is missing or FAILED.
+    """
+    if "denram.r_hrs" not in table.entries:
+        raise TableError(f"table {table.name} has no entry denram.r_hrs: no table of a delay cell")
+    median = table.entries["denram.r_hrs"].parameters["value"].value
+    entries = {**table.entries, **memory_entries(results, median)}
+    # Whether the cell was fitted for this memory is the table's own limit, kept beside the new entry.
+    old = table.entries["denram.r_hrs"].reference or {}
+    new = entries["denram.r_hrs"]
+    entries["denram.r_hrs"] = dataclasses.replace(new, reference={**old, **(new.reference or {})})
+    memory = memory_provenance(results)
+    provenance = dataclasses.replace(
+        table.provenance,
+        plan="; ".join(plan for plan in (table.provenance.plan, memory.plan) if plan),
+        sources=(*table.provenance.sources, *memory.sources),
+    )
+    return dataclasses.replace(table, name=f"{table.name}_memory", entries=entries, provenance=provenance)

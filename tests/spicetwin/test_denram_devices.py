@@ -25,6 +25,7 @@ from spicetwin.calibrate.denram_devices import (
     low_state_sigma,
     memory_entries,
     memory_provenance,
+    with_measured_memory,
 )
 
 
@@ -85,16 +86,23 @@ def test_assumed_scale_keeps_the_measured_spread_and_says_so(
         memory_entries(results, 0.0)
 
 
-def test_chips_are_drawn_from_the_entries(results: dict[str, RecipeResult]) -> None:
+def test_chips_are_drawn_with_measured_memories(results: dict[str, RecipeResult]) -> None:
     base = assumed_table()
-    table = dataclasses.replace(base, entries={**base.entries, **memory_entries(results, 1e10)})
+    table = with_measured_memory(base, results)
+    assert table.name == "denram_assumed_memory"
+    assert len(table.provenance.sources) > 5
     chip = draw(table, (4, 2000), 3)
     logs = np.log(chip.values["r_hrs"])
-    assert np.exp(np.median(logs)) == pytest.approx(1e10, rel=0.1)
+    assert np.exp(np.median(logs)) == pytest.approx(ASSUMED_R_HRS, rel=0.1)
     assert logs.std() == pytest.approx(STATES.sigma_high, rel=0.15)
+    assert draw(base, (4, 2000), 3).values["r_hrs"].std() < chip.values["r_hrs"].std()
     g = chip.conductance(8e-5)
     assert 0.1 < np.std(g) / 8e-5 < 0.35
     assert np.median(g) == pytest.approx(8e-5, rel=0.05)
+    with pytest.raises(TableError, match=r"no entry denram\.r_hrs"):
+        with_measured_memory(
+            dataclasses.replace(base, entries={"x": base.entries["denram.c_delay"]}), results
+        )
 
 
 def test_low_state_follows_the_word_line_inside_its_domain_only(entries: dict[str, Entry]) -> None:
