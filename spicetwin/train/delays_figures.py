@@ -18,7 +18,7 @@ PUBLISHED_NOISE = (0, 5, 10, 15, 20)
 def draw_study(result: dict[str, Any], path: Path) -> Path:
     """Networks side by side, resilience against weight noise, drawn chips; one picture."""
     with paper():
-        figure = new_figure(height=7.4)
+        figure = new_figure(height=7.8, width=6.2)
         top, middle, bottom = figure.subplots(3, 1)
         _compared(top, result)
         _resilience(middle, result)
@@ -42,7 +42,7 @@ def _compared(axes: Any, result: dict[str, Any]) -> None:
     axes.set_yticks(range(len(names)), [f"{n}\n{result['networks'][n]['parameters']} weights" for n in names])
     axes.set_ylim(len(names) - 0.4, -0.5)
     axes.set_xlabel("balanced accuracy on the test (%)")
-    axes.set_title(f"{result['task']}: seeds, mean with 95 % interval; dashed: linear baseline")
+    axes.set_title(f"{result['task']}: seeds, mean, 95 % interval (dashed: linear baseline)")
 
 
 def _resilience(axes: Any, result: dict[str, Any]) -> None:
@@ -51,10 +51,10 @@ def _resilience(axes: Any, result: dict[str, Any]) -> None:
     found = {key: np.array([p["accuracy"][key] for p in result["noise"]]) for key in ("mean", "low", "high")}
     base = found["mean"][0]
     axes.fill_between(noise, found["low"] / base, found["high"] / base, color=TWIN, alpha=0.2, linewidth=0)
-    axes.plot(noise, found["mean"] / base, "o-", color=TWIN, label=f"here ({100 * base:.1f} % without noise)")
+    axes.plot(noise, found["mean"] / base, "o-", color=TWIN, label=f"here\n({100 * base:.1f} %)")
     for name, colour, mark in (("700", MEASURED, "s"), ("256", INK, "^")):
         values = np.array(PUBLISHED[name])
-        label = f"published, SHD, {name} inputs ({values[0]:.1f} %)"
+        label = f"published, SHD,\n{name} inputs\n({values[0]:.1f} %)"
         axes.plot(
             PUBLISHED_NOISE,
             values / values[0],
@@ -64,9 +64,10 @@ def _resilience(axes: Any, result: dict[str, Any]) -> None:
             label=label,
             fillstyle="none",
         )
-    axes.set_xlabel("weight noise in training and test (% of the largest weight)")
+    axes.set_xlabel("weight noise in training and test (% of max |w|)")
     axes.set_ylabel("accuracy over that\nwithout noise")
-    axes.legend(loc="lower left")
+    axes.set_title("Resilience to weight noise, mean and 95 % interval over seeds")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def _chips(axes: Any, result: dict[str, Any]) -> None:
@@ -83,6 +84,4 @@ def _chips(axes: Any, result: dict[str, Any]) -> None:
     axes.set_yticks(range(len(values)), [f"network {k}" for k in range(len(values))])
     axes.set_ylim(len(values) - 0.5, -0.5)
     axes.set_xlabel("balanced accuracy (%)")
-    axes.set_title(
-        f"{values.size} drawn chips (circle: as trained; dashed: 95 % of chips)\nvariance: {shares}"
-    )
+    axes.set_title(f"{values.size} drawn chips; circle: as trained; dashed: 95 % of them\nvariance: {shares}")

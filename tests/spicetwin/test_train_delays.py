@@ -137,9 +137,10 @@ def test_scores_of_a_lopsided_test() -> None:
     wanted, given = np.array([0] * 8 + [1] * 2), np.array([0] * 8 + [1, 0])
     found = score(wanted, given, 2)
     assert (found.accuracy, found.balanced, found.f1) == pytest.approx((0.9, 0.75, 2 / 3))
-    interval = summary([1.0, 2.0, 3.0])
+    interval = summary([0.4, 0.5, 0.6])
     # Student's t with two degrees of freedom: 4.303 / sqrt(3).
-    assert interval["high"] == pytest.approx(2 + 4.3027 / math.sqrt(3), rel=1e-4)
+    assert interval["high"] == pytest.approx(0.5 + 0.43027 / math.sqrt(3), rel=1e-4)
+    assert summary([0.1, 0.9])["high"] == 1.0
     assert spread(list(np.linspace(0, 1, 101)))["low"] == pytest.approx(0.025)
 
 
