@@ -8,8 +8,10 @@ from calibration.laws import (
     delay,
     dpi,
     dpi_bias,
+    ferroelectric,
     fet,
     generic,
+    memcap,
     mim,
     mos_cv,
     neuron,
@@ -35,6 +37,8 @@ OWN_LAWS: dict[str, Law] = {
         *mos_cv.LAWS,
         *rram.LAWS,
         *rram_spread.LAWS,
+        *ferroelectric.LAWS,
+        *memcap.LAWS,
         *generic.LAWS,
     )
 }

@@ -134,6 +134,13 @@ def softplus(x: Values) -> FloatArray:
     return np.asarray(np.logaddexp(0.0, x), dtype=np.float64)
 
 
+def normal_share(z: Values) -> FloatArray:
+    """Share of a normal distribution below the score ``z``; SciPy is loaded on first use only."""
+    from scipy.special import ndtr
+
+    return np.asarray(ndtr(np.asarray(z, dtype=np.float64)), dtype=np.float64)
+
+
 def relaxed_log(z: Values, s: Values) -> FloatArray:
     """ln[1 + (exp(z) - 1) exp(-s)] for s >= 0: a ramp to rest, or a decay to a floor.
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtr
-
-from calibration.laws.law import FloatArray, Law, LawParam, Values
+from calibration.laws.law import FloatArray, Law, LawParam, Values, normal_share
 
 SMALLEST_DRIVE = 1e-3
 """Overdrive in V below which a selector does not set: the compliance law stays finite there."""
@@ -39,9 +37,9 @@ def set_probability(
     lower = np.asarray(per_decade) * np.log10(np.asarray(width, dtype=np.float64) / 1e-6)
     word = np.asarray(v_wl, dtype=np.float64)
     lost = np.asarray(drop) / np.maximum(word, 0.1)
-    field = ndtr((line - v_set - lost + lower) / sigma_v)
+    field = normal_share((line - v_set - lost + lower) / sigma_v)
     level = np.asarray(v_word) - np.asarray(v_gate) * np.log(np.maximum(line, SMALLEST_DRIVE) / V_MID)
-    compliance = ndtr((word - level) / sigma_w)
+    compliance = normal_share((word - level) / sigma_w)
     return np.asarray(p_false + (1.0 - np.asarray(p_false)) * field * compliance, dtype=np.float64)
 
 
@@ -56,9 +54,9 @@ def reset_probability(
 ) -> FloatArray:
     """Probability that one pulse of fixed line voltage raises the resistance."""
     word = np.asarray(v_wl, dtype=np.float64)
-    current = ndtr((word - v_word) / sigma_w)
+    current = normal_share((word - v_word) / sigma_w)
     decades = np.log10(np.asarray(width, dtype=np.float64) / t_half) + np.asarray(slope) * (word - V_FULL)
-    return np.asarray(current * ndtr(decades / sigma_t), dtype=np.float64)
+    return np.asarray(current * normal_share(decades / sigma_t), dtype=np.float64)
 
 
 LAWS = (

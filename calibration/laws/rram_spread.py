@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtr, owens_t
-
 from calibration.laws.generic import T_REF
-from calibration.laws.law import BOLTZMANN, CHARGE, FloatArray, Law, LawParam, Values
+from calibration.laws.law import BOLTZMANN, CHARGE, FloatArray, Law, LawParam, Values, normal_share
 
 SMALLEST = 1e-300
 
@@ -21,8 +19,8 @@ def low_state_counts(
     low: Values, high: Values, total: Values, r_series: Values, median: Values, sigma: Values
 ) -> FloatArray:
     """Expected cells between two resistances: a fixed series resistance and a log-normal filament."""
-    upper = ndtr(_log_score(np.asarray(high) - r_series, median, sigma))
-    lower = ndtr(_log_score(np.asarray(low) - r_series, median, sigma))
+    upper = normal_share(_log_score(np.asarray(high) - r_series, median, sigma))
+    lower = normal_share(_log_score(np.asarray(low) - r_series, median, sigma))
     return np.asarray(np.asarray(total) * (upper - lower), dtype=np.float64)
 
 
@@ -41,14 +39,14 @@ def high_state_counts(
     counts = np.zeros(())
     for weight, middle, spread in ((1.0 - share, median, sigma), (share, median_failed, sigma_failed)):
         counts = counts + weight * (
-            ndtr(_log_score(high, middle, spread)) - ndtr(_log_score(low, middle, spread))
+            normal_share(_log_score(high, middle, spread)) - normal_share(_log_score(low, middle, spread))
         )
     return np.asarray(np.asarray(total) * counts, dtype=np.float64)
 
 
 def pair_share(share: Values, rho: Values) -> FloatArray:
     """Share of cells below a level in both of two cycles, when a share is below it in one."""
-    from scipy.special import ndtri
+    from scipy.special import ndtri, owens_t
 
     inside = np.clip(np.asarray(share, dtype=np.float64), 1e-6, 1.0 - 1e-6)
     slope = np.sqrt((1.0 - np.asarray(rho)) / (1.0 + np.asarray(rho)))

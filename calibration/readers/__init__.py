@@ -14,6 +14,7 @@ from calibration.readers.b1500 import read_b1500
 from calibration.readers.coach import read_coach_dpi, read_coach_fet, read_coach_follower, read_coach_neuron
 from calibration.readers.csv_campaign import read_campaign
 from calibration.readers.csv_table import read_csv
+from calibration.readers.ferroelectric import read_forc, read_loop, read_pund
 from calibration.readers.ihp import ORIGIN as IHP_ORIGIN
 from calibration.readers.ihp import read_ihp_idvg
 from calibration.readers.ihp_cv import read_ihp_cv
@@ -76,6 +77,11 @@ def _own_readers() -> tuple[Reader, ...]:
         Reader("coach_follower", "CoACH chip, source followers", lambda p, _: read_coach_follower(p)),
         Reader("aixacct", "aixACCT TF Analyzer pulse export, one curve per pulse", read_aixacct, (".dat",)),
         Reader("b1500", "Keysight B1500 WGFMU export", read_b1500),
+        Reader(
+            "fecap_pund", "PUND of a ferroelectric capacitor (aixACCT or B1500), switched part", read_pund
+        ),
+        Reader("fecap_forc", "first-order reversal curves of a ferroelectric capacitor (B1500)", read_forc),
+        Reader("fecap_loop", "CSV with v and p: a hysteresis loop, one curve per branch", read_loop),
         Reader("rram_set_sweep", "RRAM array: resistance before and after a SET pulse", rram.SET_SWEEP.read),
         Reader(
             "rram_reset_sweep", "RRAM array: resistance around a RESET pulse of 3 V", rram.RESET_SWEEP.read

@@ -26,9 +26,20 @@ def circuits() -> dict[str, type[Circuit]]:
     from circuits.families import denram, memcap, rram
     from circuits.families.dpi import DpiNeuron, DpiSynapse
     from circuits.families.fet import NFet, PFet
+    from circuits.families.memcap_integrator import INTEGRATOR_CELLS
     from circuits.families.mingru import CELLS
 
-    own = (DpiSynapse, DpiNeuron, NFet, PFet, *CELLS, *denram.CELLS, *rram.CELLS, *memcap.CELLS)
+    own = (
+        DpiSynapse,
+        DpiNeuron,
+        NFet,
+        PFet,
+        *CELLS,
+        *denram.CELLS,
+        *rram.CELLS,
+        *memcap.CELLS,
+        *INTEGRATOR_CELLS,
+    )
     return _with_third_party(own, Circuit, CIRCUIT_ENTRY_POINTS)
 
 
@@ -49,6 +60,7 @@ def testbenches() -> dict[str, type[Testbench]]:
     from circuits.families.dpi_synapse_static import STATIC_TESTBENCHES
     from circuits.families.fet import FetIdVg, PFetIdVg
     from circuits.families.memcap_bench import MEMCAP_TESTBENCHES
+    from circuits.families.memcap_integrator import INTEGRATOR_TESTBENCHES
     from circuits.families.mingru_converters import CONVERTER_TESTBENCHES
     from circuits.families.mingru_dynamic import DYNAMIC_TESTBENCHES
     from circuits.families.mingru_static import LINE_TESTBENCHES
@@ -63,7 +75,7 @@ def testbenches() -> dict[str, type[Testbench]]:
         *NETWORK_TESTBENCHES,
         *RRAM_TESTBENCHES,
     )
-    own = (*dpi, *mingru, *denram, *MEMCAP_TESTBENCHES, FetIdVg, PFetIdVg)
+    own = (*dpi, *mingru, *denram, *MEMCAP_TESTBENCHES, *INTEGRATOR_TESTBENCHES, FetIdVg, PFetIdVg)
     return _with_third_party(own, Testbench, TESTBENCH_ENTRY_POINTS)
 
 

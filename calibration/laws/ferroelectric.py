@@ -1,0 +1,119 @@
+"""Laws of ferroelectric switching: polarisation on a ramp, reversal curves, the current that does not switch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from calibration.laws.law import FloatArray, Law, LawParam, Values
+
+STEEPEST = 500.0
+"""Clamp of exponents; beyond it a share is 0 or 1 to every digit."""
+
+
+def share(v: Values, v_c: Values, width: Values, skew: Values) -> FloatArray:
+    """Share of the hysterons whose coercive voltage is below ``v``: half at ``v_c``.
+
+    F = [1 + (2^(1/s) - 1) exp(-(V - V_c)/w)]^-s; s = 1 is (1 + tanh[(V - V_c)/2w])/2, the tanh hysteron; s above 1
+    has its long tail at high voltages.
+    """
+    power = 1.0 / np.asarray(skew, dtype=np.float64)
+    z = np.clip((np.asarray(v, dtype=np.float64) - v_c) / width, -STEEPEST, STEEPEST)
+    # ln(2^(1/s) - 1) without overflow for a small s.
+    odds = power * np.log(2.0) + np.log(-np.expm1(-power * np.log(2.0)))
+    return np.asarray(np.exp(-np.logaddexp(0.0, odds - z) * np.asarray(skew)), dtype=np.float64)
+
+
+def switched_polarisation(v: Values, p_s: Values, v_c: Values, width: Values, skew: Values) -> FloatArray:
+    """Polarisation that a ramp from the other state has switched at ``v`` (both counted along the drive)."""
+    return np.asarray(p_s * share(v, v_c, width, skew), dtype=np.float64)
+
+
+def reversal_curve(
+    v: Values,
+    v_r: Values,
+    rising: Values,
+    p_0: Values,
+    p_s: Values,
+    v_down: Values,
+    width_down: Values,
+    skew_down: Values,
+    v_up: Values,
+    width_up: Values,
+    skew_up: Values,
+    link: Values,
+) -> FloatArray:
+    """Polarisation on a first-order reversal curve: down from saturation to ``v_r``, then up to ``v``."""
+    here, turn = np.asarray(v, dtype=np.float64), np.asarray(v_r, dtype=np.float64)
+    lowest = np.where(np.asarray(rising) > 0.5, np.minimum(turn, here), here)
+    left = 1.0 - share(-lowest, -np.asarray(v_down), width_down, skew_down)
+    threshold = np.asarray(v_up) + np.asarray(link) * (turn - v_down)
+    back = np.where(np.asarray(rising) > 0.5, share(here, threshold, width_up, skew_up), 0.0)
+    return np.asarray(p_0 + np.asarray(p_s) * (left + (1.0 - left) * back), dtype=np.float64)
+
+
+def ferro_background(
+    v: Values, rate: Values, c: Values, bow: Values, g: Values, i_offset: Values
+) -> FloatArray:
+    """Current of a pulse that switches nothing: dielectric, leakage, offset of the meter."""
+    bias, ramp = np.asarray(v, dtype=np.float64), np.asarray(rate, dtype=np.float64)
+    return np.asarray(c * (1.0 + np.asarray(bow) * bias) * ramp + np.asarray(g) * bias + i_offset)
+
+
+_WIDTH = LawParam("V", 0.2, (5e-3, 5.0), "log", "volts per e-fold of the tail of coercive voltages")
+_SKEW = LawParam("1", 1.0, (0.05, 50.0), "log", "1: symmetric; above 1: long tail at high voltages")
+_SOURCE = (
+    "tanh hysterons (Miller) with a skew; the distribution is that of one ramp rate: slower ramps switch at lower "
+    "voltages"
+)
+
+SWITCHED = Law(
+    "switched_polarisation",
+    switched_polarisation,
+    {"v": "V"},
+    "C/m^2",
+    {
+        "p_s": LawParam("C/m^2", 0.5, (1e-4, 100.0), "log", "polarisation that switches, 2 P_r"),
+        "v_c": LawParam("V", 1.0, (-10.0, 10.0), description="coercive voltage: half has switched"),
+        "width": _WIDTH,
+        "skew": _SKEW,
+    },
+    "P = p_s [1 + (2^(1/s) - 1) exp(-(V - V_c)/w)]^-s",
+    _SOURCE,
+)
+REVERSAL = Law(
+    "reversal_curve",
+    reversal_curve,
+    {"v": "V", "v_r": "V", "rising": "1"},
+    "1",
+    {
+        "p_0": LawParam("1", 0.0, (-10.0, 10.0), description="polarisation of the negative state"),
+        "p_s": LawParam("1", 1.0, (1e-3, 100.0), "log", "height of the saturated loop"),
+        "v_down": LawParam("V", -1.0, (-10.0, 10.0), description="voltage at which half has switched down"),
+        "width_down": _WIDTH,
+        "skew_down": _SKEW,
+        "v_up": LawParam(
+            "V", 0.8, (-10.0, 10.0), description="voltage at which half switches up again, v_r = v_down"
+        ),
+        "width_up": _WIDTH,
+        "skew_up": _SKEW,
+        "link": LawParam("1", 0.0, (-1.0, 1.0), description="change of that voltage per volt of reversal"),
+    },
+    "P = p_0 + p_s {G + (1 - G) F(V)}, G = 1 - F_down(-min(V, V_r)), F at v_up + link (V_r - v_down)",
+    "Preisach with a factored density: of the hysterons that V_r has switched down, the share F(V) is up again; "
+    "from positive saturation, one reversal",
+)
+BACKGROUND = Law(
+    "ferro_background",
+    ferro_background,
+    {"v": "V", "rate": "V/s"},
+    "A",
+    {
+        "c": LawParam("F", 1e-9, (1e-15, 1e-3), "log", "capacitance at 0 V"),
+        "bow": LawParam("1/V", 0.0, (-1.0, 1.0), description="relative change of the capacitance per volt"),
+        "g": LawParam("S", 1e-9, (-1e-3, 1e-3), description="leakage conductance"),
+        "i_offset": LawParam("A", 0.0, (-1e-3, 1e-3), description="offset of the current meter"),
+    },
+    "I = c (1 + bow V) dV/dt + g V + i_offset",
+    "second pulse of a pair (U, D), after the first has switched everything",
+)
+LAWS = (SWITCHED, REVERSAL, BACKGROUND)
