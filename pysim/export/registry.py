@@ -22,6 +22,9 @@ OWN: Mapping[str, str] = {
     "csv": "pysim.export.csv_file",
     "c": "pysim.export.c_header",
     "matlab": "pysim.export.matlab",
+    "spice": "pysim.export.spice",
+    "onnx": "pysim.export.onnx_file",
+    "torch": "pysim.export.torch_file",
 }
 
 
