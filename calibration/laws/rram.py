@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from calibration.laws.law import FloatArray, Law, LawParam, Values, normal_share
 
 SMALLEST_DRIVE = 1e-3

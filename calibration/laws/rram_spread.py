@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from calibration.laws.generic import T_REF
 from calibration.laws.law import BOLTZMANN, CHARGE, FloatArray, Law, LawParam, Values, normal_share
 
@@ -201,9 +202,7 @@ LAWS = (
                 "S", 4e-7, (1e-12, 1.0), "log", "standard deviation after one decade, far from g_middle"
             ),
             "rise": LawParam("S", 4e-6, (1e-12, 1.0), "log", "what is added at g_middle"),
-            "g_middle": LawParam(
-                "S", 4.5e-5, (0.0, 1.0), description="conductance of the largest relaxation"
-            ),
+            "g_middle": LawParam("S", 4.5e-5, (1e-9, 1.0), "log", "conductance of the largest relaxation"),
             "g_width": LawParam("S", 2.5e-5, (1e-9, 1.0), "log", "width of the levels that relax"),
             "t_zero": LawParam("s", 1e-3, (1e-9, 9e-3), "log", "time at which relaxation begins"),
         },
