@@ -59,7 +59,7 @@ def build_table(
         if family == "dpi":
             return _dpi(pool, process, version, quick=quick)
         if family in DELAY_CELLS:
-            return _denram(pool, process, version, DELAY_CELLS[family], quick=quick)
+            return _denram(pool, process, version, DELAY_CELLS[family], mirror, quick=quick)
         return _mingru(pool, process, version, mirror, quick=quick)
 
 
@@ -97,20 +97,33 @@ def _mingru(pool: Pool, process: str, version: str, mirror: Path | None, *, quic
     )
 
 
-def _denram(pool: Pool, process: str, version: str, variant: str, *, quick: bool) -> Built:
+def _denram(
+    pool: Pool, process: str, version: str, variant: str, mirror: Path | None, *, quick: bool
+) -> Built:
     from calibration.table import load, resolve
     from spicetwin.calibrate.denram import DEFAULT
-    from spicetwin.calibrate.denram_table import calibrate_delays
+    from spicetwin.calibrate.denram_devices import fit_memories, memory_entries, memory_provenance
+    from spicetwin.calibrate.denram_table import assumed_resistance, calibrate_delays
     from spicetwin.calibrate.record import now
     from spicetwin.compare.denram import compare_denram, validated
 
+    measured = fit_memories(mirror)
+    memory = CalibrationTable(
+        "denram_memory",
+        version,
+        now(),
+        memory_entries(measured, assumed_resistance(variant)),
+        memory_provenance(measured),
+    )
     synapses = load(resolve(f"dpi_{process}"))
     own = synapses if variant == DEFAULT else None
-    done = calibrate_delays(pool, process, version, now(), variant=variant, dpi=own, quick=quick)
+    done = calibrate_delays(
+        pool, process, version, now(), variant=variant, dpi=own, memory=memory, quick=quick
+    )
     comparison = compare_denram(pool, {variant: done.table}, synapses, quick=quick)
     return Built(
         validated(variant, done.table, comparison),
-        done.verdicts,
+        {name: result.verdict for name, result in measured.items()} | done.verdicts,
         (*done.variant.failures, *comparison.failures),
         done.reasons,
     )

@@ -92,9 +92,13 @@ def calibrate_delays(
     *,
     variant: str = DEFAULT,
     dpi: CalibrationTable | None = None,
+    memory: CalibrationTable | None = None,
     quick: bool = False,
 ) -> DelayCalibration:
     """Calibrate a variant on a process; with a table of the DPI family the weight cell too.
+
+    ``memory``: a table whose ``denram.*`` entries take the place of the assumed memory; its data files count as
+    sources.
 
     Raises
     ------
@@ -111,16 +115,20 @@ def calibrate_delays(
         )
         box = {"conductance": denram_weight.CONDUCTANCE}
         found |= entries("denram", denram_weight.QUANTITIES, {"": weight}, box, _reference(variant, process))
+    provenance = _provenance(pool, process, variant, dpi, quick=quick)
+    if memory is not None:
+        found |= {name: entry for name, entry in memory.entries.items() if name.startswith("denram.")}
+        provenance = dataclasses.replace(provenance, sources=memory.provenance.sources)
     kind = VARIANTS[variant]
     table = CalibrationTable(
         name=table_name(variant, process),
         version=version,
         created=created,
         entries=found,
-        provenance=_provenance(pool, process, variant, dpi, quick=quick),
+        provenance=provenance,
         description=(
-            f"Delay cell {kind.name} on {process}, fitted to ngspice transients; the memory's resistance, its sinh and "
-            "their spread are assumed"
+            f"Delay cell {kind.name} on {process}, fitted to ngspice transients; the memory's resistance is assumed, "
+            + ("its sinh and spread are measured" if memory is not None else "and so are its sinh and spread")
         ),
         licence="Apache-2.0",
     )
@@ -221,9 +229,8 @@ def _constant(name: str, unit: str, value: float, scale: Any, reference: Mapping
 
 def _memory(variant: str, reference: Mapping[str, float | str]) -> dict[str, Entry]:
     """The assumed memory: resistance with the published model's spread, and its sinh."""
-    cell, tag = VARIANTS[variant](), {**reference, "tag": "assumed"}
-    resistance = cell.r_read if variant.startswith("decay") else cell.r_read / 5.0
-    r_hrs = _constant("r_hrs", "Ohm", resistance, "log", tag)
+    tag = {**reference, "tag": "assumed"}
+    r_hrs = _constant("r_hrs", "Ohm", assumed_resistance(variant), "log", tag)
     between = math.sqrt(ASSUMED_SIGMA**2 - ASSUMED_CYCLE**2)
     spread = (
         Variation("within_die", "lognormal", between, kind="published statistic"),
@@ -233,6 +240,12 @@ def _memory(variant: str, reference: Mapping[str, float | str]) -> dict[str, Ent
         "denram.r_hrs": dataclasses.replace(r_hrs, variation=spread),
         "denram.sinh_v": _constant("sinh_v", "V", ASSUMED_SINH, "log", tag),
     }
+
+
+def assumed_resistance(variant: str) -> float:
+    """Median memory of a variant's table (ohm); assumed. Smaller for a charge, in the middle of its fitted range."""
+    resistance = VARIANTS[variant]().r_read
+    return resistance if variant.startswith("decay") else resistance / 5.0
 
 
 def _spreads(pool: Pool, process: str, variant: str) -> dict[str, tuple[Variation, ...]]:

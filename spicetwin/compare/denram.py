@@ -21,7 +21,7 @@ from circuits.ngspice.pool import Pool
 from circuits.process import get_process
 from circuits.testbench import Conditions
 from pysim.delays.draw import element_of
-from spicetwin.calibrate.denram import BOXES, DEFAULT, inputs_of, requests, simulate_delay
+from spicetwin.calibrate.denram import BOXES, DEFAULT, inputs_of, quantities, requests, simulate_delay
 from spicetwin.calibrate.design import Box, inside
 from spicetwin.compare.denram_branch import CoincidenceCase, compare_coincidence
 from spicetwin.report.document import Check
@@ -232,10 +232,11 @@ def validated(variant: str, table: CalibrationTable, comparison: DenramCompariso
         Validation(f"coincidence, {c.name}", "largest relative error of the soma's peak", c.peak_error, PEAK)
         for c in comparison.curves
     )
+    fitted = {f"denram.{name}" for name in quantities(variant)}
     entries = {
-        name: dataclasses.replace(
-            entry, validation=peaks if name == "denram.i_weight" else (delay,) if entry.n_points else ()
-        )
+        name: dataclasses.replace(entry, validation=peaks if name == "denram.i_weight" else (delay,))
+        if name in fitted | {"denram.i_weight"}
+        else entry
         for name, entry in table.entries.items()
     }
     return dataclasses.replace(table, entries=entries)

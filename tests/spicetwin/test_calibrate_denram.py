@@ -111,8 +111,9 @@ def shipped(request: pytest.FixtureRequest) -> tuple[str, CalibrationTable]:
 
 
 def test_shipped_tables_are_good_and_hold_on_held_out_points(shipped: tuple[str, CalibrationTable]) -> None:
-    _, table = shipped
-    assert {e.verdict for e in table.entries.values()} == {"GOOD"}
+    variant, table = shipped
+    fitted = [e for n, e in table.entries.items() if n.removeprefix("denram.") in quantities(variant)]
+    assert {e.verdict for e in fitted} == {"GOOD"}
     (check,) = table.entries["denram.c_delay"].validation
     assert check.limit == 0.01
     assert check.value < check.limit
@@ -120,18 +121,21 @@ def test_shipped_tables_are_good_and_hold_on_held_out_points(shipped: tuple[str,
 
 def test_the_memory_of_a_shipped_table_is_marked_as_assumed(shipped: tuple[str, CalibrationTable]) -> None:
     _, table = shipped
-    for name in ("denram.r_hrs", "denram.sinh_v"):
-        assert (table.entries[name].reference or {})["tag"] == "assumed"
-    assert "assumed" in table.description
+    assert (table.entries["denram.r_hrs"].reference or {})["tag"] == "assumed"
+    assert "resistance is assumed" in table.description
 
 
 def test_shipped_tables_draw_chips_of_their_topology(shipped: tuple[str, CalibrationTable]) -> None:
     variant, table = shipped
-    chip = draw(table, (2, 100), 1)
+    chip = draw(table, (2, 200), 1, ("within_die", "cycle"))
     assert chip.topology == variant.split("_")[0]
     delays = chip.delay()
-    assert np.isfinite(delays).all()
-    assert float(np.log(delays).std()) == pytest.approx(0.4, rel=0.25)
+    fires = np.isfinite(delays)
+    # A charge whose memory was drawn too large for its leakage never fires.
+    assert fires.all() if variant.startswith("decay") else fires.mean() > 0.9
+    spread = math.sqrt(sum(t.sigma**2 for t in table.entries["denram.r_hrs"].variation))
+    assert float(np.log(chip.values["r_hrs"]).std()) == pytest.approx(spread, rel=0.15)
+    assert float(np.log(delays[fires]).std()) == pytest.approx(spread, rel=0.35)
 
 
 def test_inputs_outside_the_fitted_levels_are_refused(shipped: tuple[str, CalibrationTable]) -> None:
