@@ -24,6 +24,8 @@ from circuits.testbench import Conditions, Observable, Testbench
 INTEGRATOR_OPTIONS: Mapping[str, str] = {**DEFAULT_OPTIONS, "gmin": "1e-18", "chgtol": "1e-18"}
 #: Rise and fall of a spike, and time before the first (s).
 EDGE, LEAD = 100e-9, 20e-6
+#: End of the reset that opens every run (s).
+RESET = 10e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,14 +78,14 @@ class IntegratorDecay(Testbench):
 
     def starts(self) -> FloatArray:
         """Instants at which spikes begin (s)."""
-        return LEAD + np.arange(int(self.spikes)) * (self.t_spike + self.t_gap + 2 * EDGE)
+        return np.asarray(LEAD + np.arange(int(self.spikes)) * (self.t_spike + self.t_gap + 2 * EDGE))
 
     def last(self) -> float:
         """Instant at which the last spike has ended (s)."""
         return float(self.starts()[-1]) + self.t_spike + 2 * EDGE
 
     def deck(self, process: Process, conditions: Conditions) -> Deck:
-        """Transient from the reset membrane."""
+        """Transient from a reset."""
         supply = supply_voltage(process, conditions)
         points = [f"0 {supply!r}"]
         for start in map(float, self.starts()):
@@ -100,7 +102,8 @@ class IntegratorDecay(Testbench):
                 *subcircuit_lines(self.dut),
                 f"vdd vdd 0 {supply!r}",
                 f"vbias bias 0 {self.v_bias!r}",
-                "vwr wr 0 0",
+                # Held at 0 V first: without an operating point the gates' first step would lift the membrane.
+                f"vwr wr 0 dc {supply!r} pwl(0 {supply!r} {RESET!r} {supply!r} {RESET + EDGE!r} 0)",
                 "vpl pl 0 0",
                 f"vspk spkb 0 dc {supply!r} pwl({' '.join(points)})",
                 f".ic v(xdut.mid)={supply!r}",

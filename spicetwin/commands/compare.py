@@ -13,7 +13,7 @@ from spicetwin.output import columns, emit_json
 
 
 def compare_command(
-    family: Annotated[str, typer.Argument(help="Circuit family: dpi, mingru, denram.")],
+    family: Annotated[str, typer.Argument(help="Circuit family: dpi, mingru, denram, memcap.")],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="OUT.nc", help="Waveforms, netCDF.")
     ] = None,

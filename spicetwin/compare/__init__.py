@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from circuits.ngspice.pool import Pool
     from spicetwin.report.document import Check
 
-FAMILIES = ("dpi", "mingru", "denram")
+FAMILIES = ("dpi", "mingru", "denram", "memcap")
 
 #: Longest a point may take (s); a column of 64 rows at transistor level takes a quarter of an hour.
-TIMEOUT = {"dpi": 300.0, "mingru": 7200.0, "denram": 300.0}
+TIMEOUT = {"dpi": 300.0, "mingru": 7200.0, "denram": 300.0, "memcap": 300.0}
 
 
 class CompareError(ValueError):
@@ -41,7 +41,12 @@ def compare_family(
     from circuits.ngspice.pool import Pool
 
     with Pool(jobs, timeout=TIMEOUT[family], cache=default_cache_dir()) as pool:
-        runs = {"dpi": _compare_dpi, "mingru": _compare_mingru, "denram": _compare_denram}
+        runs = {
+            "dpi": _compare_dpi,
+            "mingru": _compare_mingru,
+            "denram": _compare_denram,
+            "memcap": _compare_memcap,
+        }
         return runs[family](pool, output, quick, table)
 
 
@@ -74,4 +79,13 @@ def _compare_denram(pool: Pool, output: Path | None, quick: bool, table: str) ->
     comparison = compare_denram(pool, tables, load(resolve(table)), quick=quick)
     if output is not None:
         write_cases(comparison, output)
+    return comparison.checks()
+
+
+def _compare_memcap(pool: Pool, output: Path | None, quick: bool, table: str) -> Sequence[Check]:
+    from spicetwin.compare.memcap import compare_memcap, write_points
+
+    comparison = compare_memcap(pool, quick=quick)
+    if output is not None:
+        write_points(comparison, output)
     return comparison.checks()

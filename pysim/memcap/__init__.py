@@ -1,0 +1,1 @@
+"""Twin of the memristive-memcapacitive stack: element, leaky integrator, chips, programming."""
