@@ -36,7 +36,7 @@ POINTS: tuple[tuple[float, float, float, float], ...] = (
 
 @dataclass(frozen=True)
 class Additions:
-    """What the cell adds to the two devices: capacitance (F), leakage (A, S, A), input current (A), its edges, the reset (C)."""
+    """What the cell adds: capacitance (F), leakage (A, S, A), input (A), charge of its edges and of the reset (C)."""
 
     c_par: float
     i_leak: float
