@@ -42,7 +42,7 @@ def _compared(axes: Any, result: dict[str, Any]) -> None:
     axes.set_yticks(range(len(names)), [f"{n}\n{result['networks'][n]['parameters']} weights" for n in names])
     axes.set_ylim(len(names) - 0.4, -0.5)
     axes.set_xlabel("balanced accuracy on the test (%)")
-    axes.set_title(f"{result['task']}: seeds, mean, 95 % interval (dashed: linear baseline)")
+    axes.set_title(f"{result['task']}: seeds, mean, 95 % interval (dashed: linear)")
 
 
 def _resilience(axes: Any, result: dict[str, Any]) -> None:
