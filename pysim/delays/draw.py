@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -18,20 +17,28 @@ from numpy.typing import ArrayLike, NDArray
 from calibration.table import (
     CalibrationTable,
     Entry,
-    Interval,
     OutOfDomain,
-    Parameter,
-    Provenance,
-    Variation,
 )
 from pysim import chip as drawing
+from pysim.delays.assumed import R_MEAN, R_SIGMA, assumed_table
+from pysim.delays.chip import BLOCK, DelayChip
 from pysim.delays.element import DelayElement, Topology
 from pysim.errors import ModelError
 from pysim.mingru.streams import digest, stream
 
+__all__ = [
+    "QUANTITIES",
+    "R_MEAN",
+    "R_SIGMA",
+    "SOURCES",
+    "DelayChip",
+    "assumed_table",
+    "draw",
+    "element_of",
+]
+
 FloatArray = NDArray[np.float64]
 
-BLOCK = "denram"
 T_REFERENCE = 300.15
 
 #: ``fit``, ``die``, ``within_die`` (between cells) as for other blocks; ``cycle``: of every programming; ``noise``: of
@@ -61,144 +68,6 @@ QUANTITIES: Mapping[str, tuple[str, ...]] = {
 }
 NEEDED = ("r_hrs", "c_delay", "v_start", "v_trip")
 _OF_WEIGHTS = ("g_weight", "relaxation", "read_noise", "i_weight")
-
-#: Scale of the published network model: mean 500 GOhm, standard deviation of the logarithm 0.4, on 1 pF, with a delay
-#: of R C (a trip at 1/e). Assumed: no transistor leaks so little, see docs/physics-denram.md.
-R_MEAN, R_SIGMA, C_DELAY = 500e9, 0.4, 1e-12
-#: Part of that spread that every programming draws anew; assumed.
-_CYCLE = 0.1
-
-
-@dataclass(frozen=True)
-class DelayChip:
-    """Frozen draw of delay elements and weight cells.
-
-    Attributes
-    ----------
-    id
-        Digest of everything that determines the draw: equal ids, equal values.
-    table, seed, sources, at, shape
-        What it was drawn from; ``shape`` is (chips, elements).
-    cycle, time
-        Number of the programming, and seconds since it.
-    topology
-        Of the element, from the table.
-    values
-        Drawn quantities, read-only arrays of ``shape``.
-    entries
-        Laws of the weight cells, by quantity.
-    extrapolate
-        Their domains are not checked.
-    """
-
-    id: str
-    table: str
-    seed: int
-    sources: tuple[str, ...]
-    at: Mapping[str, float]
-    shape: tuple[int, int]
-    cycle: int
-    time: float
-    topology: Topology
-    values: Mapping[str, FloatArray]
-    entries: Mapping[str, Entry]
-    extrapolate: bool = False
-
-    def element(self, reading: int = 0) -> DelayElement:
-        """Delay elements as event number ``reading`` finds them: read noise is drawn for each."""
-        v = self.values
-        resistance = v["r_hrs"]
-        if "noise" in self.sources:
-            resistance = resistance * np.exp(self._relative("read_noise", "noise", reading))
-        names = ("i_leak", "g_leak", "t_stage", "lag", "t_rearm")
-        return DelayElement(
-            resistance=resistance,
-            capacitance=v["c_delay"],
-            v_start=v["v_start"],
-            v_trip=v["v_trip"],
-            v_sinh=v.get("sinh_v", np.full(self.shape, np.inf)),
-            topology=self.topology,
-            **{name: v[name] for name in names if name in v},
-        )
-
-    def delay(self, reading: int = 0) -> FloatArray:
-        """Delay of every element (s), shape (chips, elements)."""
-        return self.element(reading).delay()
-
-    def conductance(self, target: ArrayLike, reading: int = 0) -> FloatArray:
-        """Conductance (S) of weight cells programmed to ``target`` (S), never below 0.
-
-        Programming error (``cycle``), relaxation since (``drift``) and read noise (``noise``) add up, each by its law
-        at the conductance before it.
-
-        Raises
-        ------
-        ModelError
-            For a target that is negative, not finite, or of a shape that does not broadcast to the chip's.
-        OutOfDomain
-            For a target, or a time since programming, outside the range of a law.
-        """
-        wanted = np.asarray(target, dtype=np.float64)
-        if not np.all(np.isfinite(wanted)) or np.any(wanted < 0.0):
-            raise ModelError("target conductance: accepted are finite values of 0 S or more")
-        try:
-            g = np.array(np.broadcast_to(wanted, self.shape))
-        except ValueError:
-            raise ModelError(
-                f"target conductance of shape {wanted.shape} for a chip of shape {self.shape}"
-            ) from None
-        for name, source, number in (
-            ("g_weight", "cycle", self.cycle),
-            ("relaxation", "drift", self.cycle),
-            ("read_noise", "noise", reading),
-        ):
-            if name in self.entries and source in self.sources:
-                self._check(self.entries[name], wanted)
-                g = np.maximum(
-                    g + self._deviation(name, g) * self._normal(name, source, number, "weight"), 0.0
-                )
-        return g
-
-    def weight_current(self, conductance: ArrayLike) -> FloatArray:
-        """Current (A) that weight cells of this conductance (S) give a synapse while a pulse lasts.
-
-        Raises
-        ------
-        ModelError
-            When the table has no weight cell.
-        OutOfDomain
-            For a conductance outside the fitted range.
-        """
-        if "i_weight" not in self.entries:
-            raise ModelError(f"table {self.table} lacks the entry {BLOCK}.i_weight")
-        entry = self.entries["i_weight"]
-        self._check(entry, conductance)
-        at: dict[str, ArrayLike] = {**self.at, "conductance": conductance}
-        return np.asarray(entry.evaluate(entry.inputs(at)))
-
-    def _check(self, entry: Entry, conductance: ArrayLike) -> None:
-        """Refuse what a law of the weights was not fitted for."""
-        if not self.extrapolate:
-            at: dict[str, ArrayLike] = {**self.at, "time": self.time, "conductance": conductance}
-            entry.check_domain(entry.inputs(at))
-
-    def _deviation(self, name: str, g: FloatArray) -> FloatArray:
-        """Standard deviation of a conductance (S)."""
-        entry = self.entries[name]
-        at: dict[str, ArrayLike] = {**self.at, "time": self.time, "conductance": g}
-        sigma = entry.evaluate(entry.inputs(at))
-        return sigma * g if entry.unit == "1" else np.asarray(sigma)
-
-    def _relative(self, name: str, source: str, number: int) -> FloatArray:
-        """Deviation of the logarithm of the delay's resistance; zero where the law is in siemens."""
-        entry = self.entries.get(name)
-        if entry is None or entry.unit != "1":
-            return np.zeros(self.shape)
-        at: dict[str, ArrayLike] = {**self.at, "time": self.time, "conductance": 1.0 / self.values["r_hrs"]}
-        return np.asarray(entry.evaluate(entry.inputs(at)) * self._normal(name, source, number, "delay"))
-
-    def _normal(self, name: str, source: str, number: int, cell: str) -> FloatArray:
-        return stream(self.seed, source, BLOCK, cell, name, number).standard_normal(self.shape)
 
 
 def draw(
@@ -287,7 +156,7 @@ def draw(
 
 def _relaxed(chip: DelayChip) -> DelayChip:
     """The chip with the delays' resistances relaxed."""
-    relaxed = chip.values["r_hrs"] * np.exp(chip._relative("relaxation", "drift", chip.cycle))
+    relaxed = chip.values["r_hrs"] * np.exp(chip.relative("relaxation", "drift", chip.cycle))
     relaxed.setflags(write=False)
     return dataclasses.replace(chip, values={**chip.values, "r_hrs": relaxed})
 
@@ -359,80 +228,6 @@ def _cycle_spread(entry: Entry, values: FloatArray, generator: np.random.Generat
             log = term.distribution == "lognormal"
             values = values * np.exp(term.sigma * z) if log else values + term.sigma * z
     return values
-
-
-def assumed_table() -> CalibrationTable:
-    """Table at the scale of the published network model: a place to start from, fitted to nothing.
-
-    A delay of R C with R log-normal (mean 500 GOhm) and C 1 pF; conductances with 10 % programming error, 3 %
-    relaxation at 1 s, 1 % read noise.
-    """
-    median = R_MEAN * math.exp(-0.5 * R_SIGMA**2)
-    cell = math.sqrt(R_SIGMA**2 - _CYCLE**2)
-    entries = {
-        "r_hrs": _constant("r_hrs", "ohm", median, (("within_die", cell), ("cycle", _CYCLE))),
-        "c_delay": _constant("c_delay", "F", C_DELAY, (("within_die", 0.01),)),
-        "v_start": _constant("v_start", "V", 0.8),
-        "v_trip": _constant("v_trip", "V", 0.8 / math.e),
-        "g_weight": _proportional("g_weight", 0.10),
-        "relaxation": _relaxation(0.03),
-        "read_noise": _constant("read_noise", "1", 0.01),
-    }
-    return CalibrationTable(
-        "denram_assumed",
-        "0.0.0",
-        "2026-11-21T00:00:00Z",
-        {f"{BLOCK}.{name}": entry for name, entry in entries.items()},
-        Provenance("virtual", plan="published scale and hand estimates, fitted to nothing"),
-        "Assumed delay elements at the scale of the published network model.",
-    )
-
-
-def _constant(name: str, unit: str, value: float, spread: tuple[tuple[str, float], ...] = ()) -> Entry:
-    variation = tuple(
-        Variation("cycle" if source == "cycle" else "within_die", "lognormal", sigma)
-        for source, sigma in spread
-    )
-    return Entry(
-        name,
-        unit,
-        "constant",
-        {"value": Parameter(value, unit, vary=False)},
-        scale="log",
-        variation=variation,
-        reference={"tag": "assumed"},
-    )
-
-
-def _proportional(name: str, share: float) -> Entry:
-    """Standard deviation proportional to the conductance."""
-    return Entry(
-        name,
-        "S",
-        "line",
-        {"slope": Parameter(share, "1", vary=False), "offset": Parameter(0.0, "S", vary=False)},
-        domain={"conductance": Interval(0.0, 1e-3, "S")},
-        arguments={"conductance": "x"},
-        reference={"tag": "assumed"},
-    )
-
-
-def _relaxation(at_one_second: float) -> Entry:
-    """Relative relaxation, growing slowly with time."""
-    parameters = {
-        "scale": Parameter(at_one_second, "1", vary=False),
-        "x_ref": Parameter(1.0, "s", vary=False),
-        "exponent": Parameter(0.1, "1", vary=False),
-    }
-    return Entry(
-        "relaxation",
-        "1",
-        "power_law",
-        parameters,
-        domain={"time": Interval(1e-3, 1e8, "s")},
-        arguments={"time": "x"},
-        reference={"tag": "assumed"},
-    )
 
 
 def element_of(
