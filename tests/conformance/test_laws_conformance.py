@@ -29,6 +29,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "1": (-1.0, 1.0),
     "ohm": (1e3, 1e6),
     "S": (1e-6, 1e-4),
+    "V/s": (1e4, 1e5),
     ANY_UNIT: (1.0, 2.0),
 }
 #: Inputs of a law that holds in a part of its unit's range only.
@@ -45,6 +46,8 @@ NARROWER: dict[tuple[str, str], tuple[float, float]] = {
     ("reset_probability", "width"): (2e-7, 1e-5),
     ("relaxation_spread", "time"): (1e-2, 1e5),  # after relaxation began
     ("relaxation_level", "time"): (1e-2, 1e5),
+    ("reversal_curve", "v_r"): (-2.0, 1.0),
+    ("reversal_curve", "rising"): (0.0, 1.0),
     ("soft_bound", "pulse"): (0.0, 1000.0),
     ("pair_share", "share"): (0.05, 0.95),
     **{(law, "total"): (100.0, 2000.0) for law in ("low_state_counts", "high_state_counts")},

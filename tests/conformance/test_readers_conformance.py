@@ -59,6 +59,10 @@ B1500 = (
     "DataValue, 1.5, 2E-06, 3E-07, 3E-07\nDataValue, 1.6, 3E-06, 6E-07, 6E-07\n"
 )
 CSV = "time [ms],v_syn [V],i_syn [pA]\n0,1.5,2\n20,1.6,3\n"
+LOOP = (
+    "v [V],p [C/m^2]\n-3,-0.2\n-2,-0.2\n-1,-0.2\n0,-0.2\n1,-0.1\n2,0.1\n3,0.3\n"
+    "2,0.2\n1,0.2\n0,0.2\n-1,0.1\n-2,0.0\n-3,-0.2\n"
+)
 
 #: Reader -> (file name, content, a number in its data as it is written there).
 SAMPLES: dict[str, tuple[str, str, str]] = {
@@ -68,6 +72,7 @@ SAMPLES: dict[str, tuple[str, str, str]] = {
     "sky130_mim": ("large_mim_cap_40_by_40_m11(4530_1_2).mdm", MIM, "1.01e-012"),
     "aixacct": ("pund.dat", AIXACCT, "3.0e-006"),
     "b1500": ("pulse.csv", B1500, "3E-06"),
+    "fecap_loop": ("loop.csv", LOOP, "0.3"),
     **{name: ("cells.txt", row * 3, row.split("\t")[1].strip()) for name, row in RRAM.items()},
 }
 
@@ -79,6 +84,8 @@ ELSEWHERE = {
     "rram_heat": "named by its folder: tests/calibration/readers/test_readers_rram.py",
     "rram_read_noise": "windows of 20000 readings: tests/calibration/readers/test_readers_rram.py",
     "rram_pulse_response": "two curves of one file: tests/calibration/readers/test_readers_rram.py",
+    "fecap_pund": "pulses of one record: tests/calibration/test_ferroelectric.py",
+    "fecap_forc": "loops of one record: tests/calibration/test_ferroelectric.py",
     "ihp_cv": "several setups: tests/calibration/test_mos_cv.py",
     "ihp_switch": "several files of a device: tests/calibration/test_switch_laws.py",
     "coach_dpi": "fixed by hash: tests/calibration/readers/test_readers_coach.py",

@@ -112,7 +112,7 @@ def test_without_pulses_the_range_is_not_met() -> None:
 def test_bad_programming_request_is_one_clear_error(request_: dict[str, float], message: str) -> None:
     chip = MemcapChip(MemcapModel(), (1, 3), 0)
     with pytest.raises(ModelError, match=message):
-        program(chip, **({"target": 8e-3} | request_))
+        program(chip, **({"target": 8e-3} | request_))  # type: ignore[arg-type]
 
 
 def test_more_levels_than_separable_are_refused() -> None:
