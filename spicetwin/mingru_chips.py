@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from pysim.mingru.ensemble import Ensemble, draw_chips, run_ensemble
+from pysim.mingru.ensemble import Ensemble, run_ensemble
 from pysim.mingru.network import Backend
 from pysim.mingru.specification import MinGruExperiment
 from pysim.population import Estimate
 from spicetwin.progress import counted
 from spicetwin.task_data import named_task
 from spicetwin.writing import write_netcdf
+
+#: Description that the main job runs.
+NETWORK = Path(__file__).resolve().parent / "networks" / "chips_mingru.toml"
 
 
 def network_folder() -> Path:
@@ -48,8 +51,18 @@ def run_experiment(experiment: MinGruExperiment, *, backend: Backend = "numba") 
     split = int(e.network.summary.get("settings", {}).get("seed", 0))
     task = named_task(e.task, split, e.data)
     inputs, labels = task.test_pixels[: e.samples], task.test_y[: e.samples]
-    drawn = draw_chips(e.network, e.table, e.chips, e.seed, e.sources, e.temperature)
-    return run_ensemble(e.network, counted(drawn, e.chips, "chips"), inputs, labels, backend=backend)
+    seeds = counted(range(e.seed, e.seed + e.chips), e.chips, "chips")
+    return run_ensemble(
+        e.network,
+        e.table,
+        seeds,
+        inputs,
+        labels,
+        deployed=e.deployed,
+        sources=e.sources,
+        temperature=e.temperature,
+        backend=backend,
+    )
 
 
 def summary(experiment: MinGruExperiment, ensemble: Ensemble) -> dict[str, Any]:
@@ -62,6 +75,7 @@ def summary(experiment: MinGruExperiment, ensemble: Ensemble) -> dict[str, Any]:
         "sources": list(experiment.sources),
         "temperature": experiment.temperature,
         "ideal_accuracy": ensemble.ideal.accuracy,
+        "typical_accuracy": ensemble.typical.accuracy,
         "accuracy": _estimate(ensemble.accuracy),
         "sampling_error": _finite(ensemble.sampling_error),
         "energy_j": _estimate(ensemble.energy),
@@ -74,7 +88,8 @@ def text(experiment: MinGruExperiment, ensemble: Ensemble) -> str:
     lines = [
         f"{len(ensemble.chips)} chips of {experiment.table.reference}, {experiment.task}, "
         f"{len(ensemble.labels)} test samples",
-        f"mathematical network {100 * ensemble.ideal.accuracy:.2f} %",
+        f"mathematical network {100 * ensemble.ideal.accuracy:.2f} %, typical chip without spread and noise "
+        f"{100 * ensemble.typical.accuracy:.2f} %",
         f"chips {100 * float(a.mean):.2f} %{_between(a)}; 95 % of chips "
         f"{100 * float(a.p2_5):.2f} to {100 * float(a.p97_5):.2f} %",
         f"the finite test set adds a standard error of {100 * ensemble.sampling_error:.2f} points",

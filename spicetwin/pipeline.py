@@ -12,7 +12,7 @@ from spicetwin.boundary import OUR_PACKAGES, ending
 from spicetwin.report.document import Check, Document, Section
 from spicetwin.stages.context import RunContext
 
-TITLE = "DPI synapse and neuron: transistors, fits and twin"
+TITLE = "Neuromorphic circuits: transistors, fits and twins"
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ def stages() -> tuple[Stage, ...]:
     from spicetwin.stages.compare import compare
     from spicetwin.stages.failures import failures
     from spicetwin.stages.fits import devices, fits
+    from spicetwin.stages.mingru import mingru
     from spicetwin.stages.montecarlo import montecarlo
     from spicetwin.stages.neuron import neuron
     from spicetwin.stages.overview import overview
@@ -48,6 +49,7 @@ def stages() -> tuple[Stage, ...]:
         Stage("calibration", "Calibration table", calibration),
         Stage("compare", "Twin against transistors", compare),
         Stage("population", "Population of drawn chips", population),
+        Stage("mingru", "minGRU core", mingru),
         Stage("failures", "Failed points and provenance", failures),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,8 +38,8 @@ class Ensemble:
 
     Attributes
     ----------
-    ideal
-        The network without any effect.
+    ideal, typical
+        The network without any effect, and on the chip without spread and noise.
     chips
         The drawn ones.
     labels
@@ -47,6 +47,7 @@ class Ensemble:
     """
 
     ideal: ChipRun
+    typical: ChipRun
     chips: tuple[ChipRun, ...]
     labels: IntArray
 
@@ -108,30 +109,35 @@ def run_chip(
     )
 
 
-def draw_chips(
-    network: MinGruNetwork,
-    table: CalibrationTable,
-    chips: int,
-    seed: int,
-    sources: tuple[str, ...] = SOURCES,
-    temperature: float = T_REFERENCE,
-) -> Iterator[MinGruChip]:
-    """Chips ``seed``, ``seed + 1``, ...; the first n of more are the same n."""
-    for number in range(chips):
-        yield draw(network, table, seed + number, sources, temperature=temperature)
-
-
 def run_ensemble(
     network: MinGruNetwork,
-    chips: Iterator[MinGruChip],
+    table: CalibrationTable,
+    seeds: Iterable[int],
     inputs: FloatArray,
     labels: IntArray,
     *,
+    deployed: MinGruNetwork | None = None,
+    sources: tuple[str, ...] = SOURCES,
+    temperature: float = T_REFERENCE,
     backend: Backend = "numba",
 ) -> Ensemble:
-    """Run the mathematical network and every chip; each chip has its own temporal noise."""
+    """Run the mathematical network, the typical chip, and one chip for each of ``seeds`` with its own noise.
+
+    ``deployed`` is the network as its knobs are set on the chips, where they differ from the mathematical one's.
+
+    Raises
+    ------
+    ModelError
+        For no chips, or what :func:`pysim.mingru.draw` refuses.
+    """
     ideal = run_chip(network, None, inputs, labels, backend=backend)
-    found = [run_chip(network, chip, inputs, labels, seed=chip.seed, backend=backend) for chip in chips]
+    used = network if deployed is None else deployed
+    still = draw(used, table, 0, (), temperature=temperature)
+    typical = run_chip(used, still, inputs, labels, backend=backend)
+    found = []
+    for seed in seeds:
+        chip = draw(used, table, seed, sources, temperature=temperature)
+        found.append(run_chip(used, chip, inputs, labels, seed=seed, backend=backend))
     if not found:
         raise ModelError("no chips; accepted: one at least")
-    return Ensemble(ideal, tuple(found), labels)
+    return Ensemble(ideal, typical, tuple(found), labels)

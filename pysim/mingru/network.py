@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -86,6 +86,24 @@ class MinGruNetwork:
         and ``.analog``: without them the common bits, and an analog first layer.
         """
         archive.write(path, self.layers, self.readout, self.summary)
+
+    def with_gate_gain(self, kappa: float) -> MinGruNetwork:
+        """The same network with the converters' knobs set for a gate of gain ``kappa``: z = kappa k / 2^bits.
+
+        Slope and offset are divided by kappa, so that k grows by 1 / kappa and z stays; codes at the top saturate.
+
+        Raises
+        ------
+        ModelError
+            For a gain outside (0, 1].
+        """
+        if not 0.0 < kappa <= 1.0:
+            raise ModelError(f"gain of the gate {kappa!r}; accepted: above 0, at most 1")
+        layers = tuple(
+            replace(layer, slope=layer.slope / kappa, offset=(0.5 + layer.offset) / kappa - 0.5)
+            for layer in self.layers
+        )
+        return replace(self, layers=layers)
 
     def run(
         self,

@@ -20,6 +20,9 @@ from pysim.specification import Specification
 #: Name of the table of hand estimates, in place of a fitted one.
 ASSUMED = "assumed"
 
+#: How slope and offset of the converters are set: for the typical chip of the table, or as the network was trained.
+KNOBS = ("typical", "trained")
+
 _NUMBER = {"type": "number"}
 _NUMBERS = {"type": "array", "items": _NUMBER, "minItems": 1}
 _MATRIX = {"type": "array", "items": _NUMBERS, "minItems": 1}
@@ -68,6 +71,7 @@ SCHEMA: dict[str, Any] = {
     "properties": {
         "network": {"anyOf": [_TEXT, _STACK]},
         "table": _TEXT,
+        "knobs": {"enum": list(KNOBS)},
         "task": {"enum": ["digits", "mnist"]},
         "data": _TEXT,
         "samples": {"type": "integer", "minimum": 1},
@@ -87,6 +91,8 @@ class MinGruExperiment:
     ----------
     network, table, task
         What runs, what chips are like, and the name of the task.
+    knobs
+        Out of :data:`KNOBS`.
     data
         Folder of the task's files, ``None``: the registry's.
     samples
@@ -98,6 +104,7 @@ class MinGruExperiment:
     network: MinGruNetwork
     table: CalibrationTable
     task: str
+    knobs: str
     data: Path | None
     samples: int | None
     chips: int
@@ -125,6 +132,7 @@ class MinGruExperiment:
             _network(s, networks),
             assumed_table() if named else s.table(tables),
             s.document["task"],
+            s.value("knobs", KNOBS[0]),
             None if data is None else s.path.parent / data,
             s.value("samples", None),
             s.value("chips", 100),
@@ -132,6 +140,14 @@ class MinGruExperiment:
             tuple(s.value("sources", list(SOURCES))),
             float(s.value("temperature", T_REFERENCE)),
         )
+
+    @property
+    def deployed(self) -> MinGruNetwork:
+        """The network with its knobs as they are set on the chips."""
+        if self.knobs == "trained" or "mingru.swap_gain" not in self.table.entries:
+            return self.network
+        entry = self.table.entry("mingru.swap_gain")
+        return self.network.with_gate_gain(float(entry.evaluate(entry.inputs({"temperature": T_REFERENCE}))))
 
 
 def describes_mingru(path: Path | str) -> bool:

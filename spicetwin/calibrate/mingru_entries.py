@@ -1,9 +1,10 @@
 """Entries of a minGRU table from the fits of its columns, the spread of its testbenches and measured switches.
 
 A core is used with references that are set for the typical chip: the span of the gate's converter, of the bias DACs and
-the thresholds follow the typical gain of its lines. So V_FS of the table is the span that the state really has (gain of
-line h~ times the span of the weight voltages), the typical gains are 1, and what the entries tell is what such
-references cannot take away: kappa, injection, droop, noise, and every chip's and column's deviation.
+the thresholds follow the typical gain of its lines, and typical offsets are trimmed. So V_FS of the table is the span that
+the state really has (gain of line h~ times the span of the weight voltages), typical gains are 1, typical offsets of
+converter and comparator 0 (``trimmed`` in the reference conditions says how much was taken away), and the entries tell
+what references cannot take away: kappa, injection, droop, noise, and every chip's and column's deviation.
 """
 
 from __future__ import annotations
@@ -90,7 +91,12 @@ def core_entries(
         "capacitor": _entry("capacitor", 0.0, _within(units["h0.dev_a"])),
         "gate_unit": _entry("gate_unit", 0.0, _within(column.a_c * math.sqrt(1e-15 / column.c_dac))),
         "offset_h": _entry("offset_h", volt * values["offset_h"], _spread(found.imc["vos_h"], line, samples)),
-        "offset_z": _entry("offset_z", 0.0, _spread(found.imc["vos_z"], line, samples)),
+        "offset_z": _entry(
+            "offset_z",
+            0.0,
+            _spread(found.imc["vos_z"], line, samples),
+            trimmed=volt * values["offset_z"],
+        ),
         "gate_offset": _entry("gate_offset", 0.0, _within(comparator), *_volts(die["offset_z"], volt)),
         "swap_gain": _entry("swap_gain", values["swap_gain"], *die["swap_gain"]),
         "injection_base": _entry("injection_base", volt * values["injection_base"]),
@@ -101,7 +107,7 @@ def core_entries(
         ),
         "injection_state": _entry("injection_state", values["injection_state"]),
         "comparator_offset": _entry(
-            "comparator_offset", volt * values["comparator_offset"], _within(comparator)
+            "comparator_offset", 0.0, _within(comparator), trimmed=volt * values["comparator_offset"]
         ),
         "comparator_noise": _entry("comparator_noise", COMPARATOR_NOISE, assumed=True),
         "gate_noise": _entry("gate_noise", COMPARATOR_NOISE, assumed=True),
@@ -118,8 +124,13 @@ def core_entries(
     return {f"mingru.{name}": entry for name, entry in entries.items()} | dict(devices)
 
 
-def _entry(name: str, value: float, *variation: Variation, assumed: bool = False) -> Entry:
+def _entry(
+    name: str, value: float, *variation: Variation, assumed: bool = False, trimmed: float | None = None
+) -> Entry:
     unit, _, _, scale = QUANTITIES[name]
+    reference: dict[str, float | str] = {"rows": 64, "source": "assumed" if assumed else "ngspice"}
+    if trimmed is not None:
+        reference["trimmed"] = trimmed
     kept = tuple(term for term in variation if term.sigma)
     return Entry(
         quantity=name.replace("_", " "),
@@ -127,7 +138,7 @@ def _entry(name: str, value: float, *variation: Variation, assumed: bool = False
         law="constant",
         parameters={"value": Parameter(float(value), unit, vary=False)},
         scale="log" if scale == "log" else "linear",
-        reference={"rows": 64, "source": "assumed" if assumed else "ngspice", "temperature": 300.15},
+        reference={**reference, "temperature": 300.15},
         variation=kept,
     )
 

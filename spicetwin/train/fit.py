@@ -41,13 +41,19 @@ class Epoch:
 
 
 def accuracy(
-    net: MinGruStack, x: Any, y: Any, constraints: Constraints, inner: Any, batch: int = 250
+    net: MinGruStack,
+    x: Any,
+    y: Any,
+    constraints: Constraints,
+    inner: Any,
+    typical: Nonideal | None = None,
+    batch: int = 250,
 ) -> float:
-    """Fraction of the samples ``x`` that ``net`` classifies as ``y``."""
+    """Fraction of the samples ``x`` that ``net`` classifies as ``y``, on the ``typical`` chip where there is one."""
     right = 0
     with torch.no_grad():
         for start in range(0, len(y), batch):
-            scores = net(pixels(x[start : start + batch]), constraints, None, inner)
+            scores = net(pixels(x[start : start + batch]), constraints, typical, inner)
             right += int((scores.argmax(1).numpy() == y[start : start + batch]).sum())
     return right / max(len(y), 1)
 
@@ -85,6 +91,8 @@ class Trainer:
         self.net, self.task, self.schedule, self.seed = net, task, schedule, settings.seed
         self.constraints, self.inner = settings.constraints, inner
         self.nonideal = Nonideal(settings.spread, self.seed, 3) if settings.spread.present else None
+        typical = settings.spread.typical
+        self.typical = Nonideal(typical, self.seed, 4) if typical.present else None
         order = np.random.default_rng([self.seed, 1]).permutation(len(task.train_y))
         self.held, self.used = order[: schedule.validation], order[schedule.validation :]
         self.optimiser = torch.optim.AdamW(
@@ -142,9 +150,8 @@ class Trainer:
             losses += float(loss.detach()) * len(labels)
             right += int((scores.detach().argmax(1).numpy() == labels).sum())
             seen += len(labels)
-        held = accuracy(
-            self.net, self.task.train_x[self.held], self.task.train_y[self.held], self.constraints, self.inner
-        )
+        x, y = self.task.train_x[self.held], self.task.train_y[self.held]
+        held = accuracy(self.net, x, y, self.constraints, self.inner, self.typical)
         return Epoch(number + 1, rate, losses / seen, right / seen, held, round(time.monotonic() - begin, 1))
 
     def _batches(self, rng: np.random.Generator) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:

@@ -65,7 +65,7 @@ def summary(trainer: Trainer) -> dict[str, Any]:
         },
         "epochs": len(trainer.curve),
         "validation_accuracy": trainer.curve[-1].validation,
-        "test_accuracy": accuracy(net, task.test_x, task.test_y, trainer.constraints, exact),
+        "test_accuracy": accuracy(net, task.test_x, task.test_y, trainer.constraints, exact, trainer.typical),
         "test_samples": len(task.test_y),
         "seconds": round(sum(e.seconds for e in trainer.curve), 1),
     }

@@ -24,7 +24,8 @@ def spread_of(table: CalibrationTable, rows: int) -> Spread:
     """Standard deviations in the units of the layer equations, of columns of ``rows`` rows at 300.15 K.
 
     Die-to-die and within-die terms add in squares: every batch sees another chip. Offsets in volts are divided by
-    V_FS / 2.
+    V_FS / 2. The gain of the gate is left out: the converters' knobs take it away on the chip
+    (:meth:`pysim.mingru.MinGruNetwork.with_gate_gain`).
 
     Raises
     ------
@@ -43,7 +44,6 @@ def spread_of(table: CalibrationTable, rows: int) -> Spread:
         candidate_offset=_sigma(table, "offset_h") / half_scale,
         comparator_offset=_sigma(table, "comparator_offset") / half_scale,
         state_noise=thermal / half_scale,
-        gate_loss=1.0 - min(_value(table, "swap_gain", 1.0), 1.0),
     )
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pysim.errors import ModelError
-from pysim.mingru import MinGruLayer, MinGruNetwork, Readout, assumed_table
-from pysim.mingru.ensemble import draw_chips, run_chip, run_ensemble
+from pysim.mingru import CoreEffects, MinGruChip, MinGruLayer, MinGruNetwork, Readout, assumed_table
+from pysim.mingru.ensemble import run_chip, run_ensemble
 from pysim.mingru.specification import MinGruExperiment, describes_mingru
 
 STACK = """
@@ -52,7 +52,7 @@ class TestEnsemble:
         self, task: tuple[MinGruNetwork, np.ndarray, np.ndarray]
     ) -> None:
         net, inputs, labels = task
-        found = run_ensemble(net, draw_chips(net, assumed_table(), 4, 1), inputs, labels, backend="numpy")
+        found = run_ensemble(net, assumed_table(), range(4), inputs, labels, backend="numpy")
         assert found.ideal.accuracy == 1.0
         assert 0.0 < float(found.accuracy.mean) < 1.0
         assert float(found.accuracy.low) < float(found.accuracy.mean) < float(found.accuracy.high)
@@ -67,7 +67,7 @@ class TestEnsemble:
     ) -> None:
         net, inputs, labels = task
         few, more = (
-            run_ensemble(net, draw_chips(net, assumed_table(), n, 7), inputs, labels, backend="numpy")
+            run_ensemble(net, assumed_table(), range(7, 7 + n), inputs, labels, backend="numpy")
             for n in (2, 3)
         )
         assert [c.id for c in few.chips] == [c.id for c in more.chips[:2]]
@@ -77,10 +77,23 @@ class TestEnsemble:
         self, task: tuple[MinGruNetwork, np.ndarray, np.ndarray]
     ) -> None:
         net, inputs, labels = task
-        found = run_ensemble(
-            net, draw_chips(net, assumed_table(), 3, 1, sources=()), inputs, labels, backend="numpy"
+        found = run_ensemble(net, assumed_table(), range(3), inputs, labels, sources=(), backend="numpy")
+        assert {c.accuracy for c in found.chips} == {found.typical.accuracy}
+
+    def test_knobs_of_the_converters_take_the_gain_of_the_gate_away(
+        self, task: tuple[MinGruNetwork, np.ndarray, np.ndarray]
+    ) -> None:
+        net, inputs, labels = task
+        lossy = MinGruChip(
+            tuple(
+                CoreEffects(rows=n.rows, columns=n.columns, bits=n.bits, swap_gain=0.85) for n in net.layers
+            )
         )
-        assert len({c.accuracy for c in found.chips}) == 1
+        plain = run_chip(net, lossy, inputs, labels, backend="numpy").accuracy
+        tuned = run_chip(net.with_gate_gain(0.85), lossy, inputs, labels, backend="numpy").accuracy
+        assert tuned > plain
+        with pytest.raises(ModelError, match="gain of the gate 0.0; accepted: above 0, at most 1"):
+            net.with_gate_gain(0.0)
 
     def test_a_network_without_readout_has_no_classes(
         self, task: tuple[MinGruNetwork, np.ndarray, np.ndarray]

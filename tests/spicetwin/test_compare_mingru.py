@@ -23,8 +23,8 @@ from spicetwin.calibrate.mingru_core import (
     designed,
     fit_core,
 )
-from spicetwin.compare.mingru import MingruComparison, compare_mingru, write_states
-from spicetwin.compare.mingru_cases import QUICK, drive
+from spicetwin.compare.mingru import MingruComparison, compare_cores, compare_mingru, write_states
+from spicetwin.compare.mingru_cases import FULL, QUICK, CoreCase, drive
 from tests.circuits.mingru_ideal import ideal_column
 
 TRUE = CoreFit(
@@ -129,6 +129,16 @@ def test_cores_are_what_their_twins_say(pool: Pool, tmp_path: Path) -> None:
     assert np.ptp(real.code_spice) >= 2
     write_states(comparison, tmp_path / "cores.nc")
     assert [p.name for p in tmp_path.iterdir()] == ["cores.nc"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.ngspice
+@pytest.mark.parametrize("case", FULL, ids=lambda case: f"{case.level}-{case.rows}x{case.columns}")
+def test_full_cores_are_what_their_twins_say(case: CoreCase, tmp_path: Path) -> None:
+    with Pool(2, timeout=7200.0) as pool:
+        comparison = compare_cores(pool, (case,))
+    assert all(check.passed for check in comparison.checks()), comparison.checks()
 
 
 def test_a_core_that_is_missing_fails_the_comparison() -> None:

@@ -76,8 +76,10 @@ def test_offsets_of_a_line_fall_with_the_root_of_its_rows(entries: dict[str, Ent
 
 def test_comparators_have_the_offset_of_their_input_pair(entries: dict[str, Entry]) -> None:
     (spread,) = entries["mingru.comparator_offset"].variation
-    # sqrt(2) 5 mV um / sqrt(4 um 0.5 um)
+    # sqrt(2) 5 mV um / sqrt(4 um 0.5 um); what they have in common is trimmed away
     assert spread.sigma == pytest.approx(5e-3)
+    assert value(entries["mingru.comparator_offset"]) == 0.0
+    assert entries["mingru.comparator_offset"].reference["trimmed"] == pytest.approx(2e-3)
 
 
 def test_widest_corner_counts_three_sigma(entries: dict[str, Entry]) -> None:

@@ -102,9 +102,10 @@ class TestWithTorch:
         call = ["train", describe(tmp_path), "-o", str(out), "--epochs", "1", "--table", "assumed"]
         assert main(call) == 0
         drawn = json.loads((out / "summary.json").read_text())["settings"]["nonideal"]
-        # kT/C on 16 capacitors of 20 fF at 300.15 K over 0.4 V; swap gain 0.976.
+        # kT/C on 16 capacitors of 20 fF at 300.15 K over 0.4 V; the knobs of the chip take the gate's gain away.
         assert drawn["state_noise"] == pytest.approx(np.sqrt(4.144e-21 / 320e-15) / 0.4, rel=1e-3)
-        assert drawn["gate_loss"] == pytest.approx(0.024)
+        assert drawn["gate_loss"] == 0.0
+        assert drawn["comparator_offset"] == pytest.approx(3e-3 / 0.4)
         assert drawn["capacitor"] == pytest.approx(2.2e-3)
 
     def test_table_without_a_core_is_refused(
