@@ -52,7 +52,13 @@ def summary(values: Sequence[float]) -> dict[str, float | list[float]]:
     mean = float(x.mean())
     sd = float(x.std(ddof=1)) if len(x) > 1 else 0.0
     half = float(stats.t.ppf(0.5 + LEVEL / 2, len(x) - 1) * sd / np.sqrt(len(x))) if len(x) > 1 else 0.0
-    return {"mean": mean, "low": max(mean - half, 0.0), "high": min(mean + half, 1.0), "sd": sd, "values": x.tolist()}
+    return {
+        "mean": mean,
+        "low": max(mean - half, 0.0),
+        "high": min(mean + half, 1.0),
+        "sd": sd,
+        "values": x.tolist(),
+    }
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
