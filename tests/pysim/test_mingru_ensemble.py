@@ -92,7 +92,7 @@ class TestEnsemble:
         plain = run_chip(net, lossy, inputs, labels, backend="numpy").accuracy
         tuned = run_chip(net.with_gate_gain(0.85), lossy, inputs, labels, backend="numpy").accuracy
         assert tuned > plain
-        with pytest.raises(ModelError, match="gain of the gate 0.0; accepted: above 0, at most 1"):
+        with pytest.raises(ModelError, match=r"gain of the gate 0\.0; accepted: above 0, at most 1"):
             net.with_gate_gain(0.0)
 
     def test_a_network_without_readout_has_no_classes(
