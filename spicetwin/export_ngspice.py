@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from calibration.table import CalibrationTable
 from circuits.deck import Deck, Simulator
+from circuits.ngspice.errors import SimulatorMissing
+from circuits.ngspice.library import find_library
 from circuits.ngspice.pool import Pool
 from pysim.delays.element import DelayElement
 from pysim.export.blocks import Block, blocks_of
-from pysim.export.exporter import At, Conformance, ExportError
+from pysim.export.exporter import At, Conformance, ExportError, ToolMissing
 from pysim.export.spice import name_of, parameters
 from pysim.synapses.dpi import DpiSynapse
 
@@ -103,7 +105,13 @@ def check_spice(table: CalibrationTable, at: At, data: bytes) -> tuple[Conforman
     ------
     ExportError
         When ngspice does not run the file.
+    ToolMissing
+        Without ngspice.
     """
+    try:
+        find_library()
+    except SimulatorMissing as error:
+        raise ToolMissing(str(error)) from error
     library = data.decode("ascii")
     cases = [case_of(table, library, block, "typical") for block in blocks_of(table, at)]
     cases += [case_of(table, library, b, "with mismatch") for b in blocks_of(table, at, MISMATCH_SEED)]

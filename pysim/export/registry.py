@@ -25,6 +25,7 @@ OWN: Mapping[str, str] = {
     "spice": "pysim.export.spice",
     "onnx": "pysim.export.onnx_file",
     "torch": "pysim.export.torch_file",
+    "nir": "pysim.export.nir_file",
     "datasheet": "pysim.export.datasheet",
 }
 

@@ -1,4 +1,4 @@
-"""Files that exports read back: our NPZ and JSON, tables and networks; everything else is refused by name."""
+"""Files that exports read back: our NPZ, JSON and NIR, tables and networks; everything else is refused by name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pysim.export.exporter import ExportError, Source
 #: Most bytes that an archive may unpack to.
 LARGEST = 2 * 1024**3
 PICKLED = (".pkl", ".pickle", ".pt", ".pth", ".joblib", ".dill")
-ACCEPTED = "accepted: .npz and .json files of spicetwin"
+ACCEPTED = "accepted: .npz, .json and .nir files of spicetwin"
 #: Format of a table with its look-up tables; see :mod:`pysim.export.npz`.
 _LOOK_UPS = "look-up-tables/1"
 
@@ -38,6 +38,11 @@ def read_source(path: Path | str) -> Source:
     suffix = path.suffix.lower()
     if suffix in PICKLED:
         raise ExportError(f"{path}: pickled files can run code when read; {ACCEPTED}")
+    if suffix == ".nir":
+        # Its reader needs a package of the extra [export].
+        from pysim.export.nir_file import read_layer
+
+        return read_layer(path)
     if suffix not in (".npz", ".json"):
         raise ExportError(f"{path}: files of type {suffix or 'none'} are not read; {ACCEPTED}")
     try:

@@ -119,7 +119,7 @@ def test_179200_synapses_fit_into_ten_megabytes() -> None:
     [
         ("a.npz", pickle.dumps({"x": 1}), "a pickle, which can run code"),
         ("a.pkl", b"", "pickled files can run code"),
-        ("a.npz", b"PK no archive", "accepted: .npz and .json"),
+        ("a.npz", b"PK no archive", "accepted: .npz, .json"),
         ("a.json", b"{", "not JSON"),
         ("a.json", b"[1]", "neither a calibration table nor a network"),
         (
