@@ -61,6 +61,7 @@ def testbenches() -> dict[str, type[Testbench]]:
     from circuits.families.fet import FetIdVg, PFetIdVg
     from circuits.families.memcap_bench import MEMCAP_TESTBENCHES
     from circuits.families.memcap_integrator import INTEGRATOR_TESTBENCHES
+    from circuits.families.memcap_program import PROGRAM_TESTBENCHES
     from circuits.families.mingru_converters import CONVERTER_TESTBENCHES
     from circuits.families.mingru_dynamic import DYNAMIC_TESTBENCHES
     from circuits.families.mingru_static import LINE_TESTBENCHES
@@ -75,7 +76,16 @@ def testbenches() -> dict[str, type[Testbench]]:
         *NETWORK_TESTBENCHES,
         *RRAM_TESTBENCHES,
     )
-    own = (*dpi, *mingru, *denram, *MEMCAP_TESTBENCHES, *INTEGRATOR_TESTBENCHES, FetIdVg, PFetIdVg)
+    own = (
+        *dpi,
+        *mingru,
+        *denram,
+        *MEMCAP_TESTBENCHES,
+        *INTEGRATOR_TESTBENCHES,
+        *PROGRAM_TESTBENCHES,
+        FetIdVg,
+        PFetIdVg,
+    )
     return _with_third_party(own, Testbench, TESTBENCH_ENTRY_POINTS)
 
 
