@@ -83,7 +83,7 @@ def case_of(table: CalibrationTable, library: str, block: Block, label: str) -> 
     lines += [stimulus.source("spk"), f"x1 spk out 0 {name_of(table, block)} {own}"]
     if isinstance(block.twin, DpiSynapse):
         lines.append("vout out 0 dc 0")
-        step = min(float(block.twin.array("t_pulse").min()) / 20, float(block.twin.array("tau").min()) / 200)
+        step = min(float(block.twin.array("t_pulse").min()) / 40, float(block.twin.array("tau").min()) / 200)
         save = "vout#branch"
     else:
         lines.append("rout out 0 1meg")

@@ -23,6 +23,7 @@ OWN: Mapping[str, str] = {
     "c": "pysim.export.c_header",
     "matlab": "pysim.export.matlab",
     "spice": "pysim.export.spice",
+    "veriloga": "pysim.export.veriloga",
     "onnx": "pysim.export.onnx_file",
     "torch": "pysim.export.torch_file",
     "nir": "pysim.export.nir_file",

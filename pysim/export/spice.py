@@ -49,7 +49,7 @@ PARAMETERS
 EDGE* Timer: 1 after a spike, falls to 0 within t_pulse and rests at -0.3; a spike during a pulse starts it anew.
 ctm tm 0 1n
 btm 0 tm i=v(set)*(1 - t_edge/t_pulse - v(tm)) - (1 - v(set))*1n/t_pulse*min(1, (v(tm) + 0.3)/0.05)
-bon on 0 v=0.5*(1 + tanh(v(tm)/0.02))
+bon on 0 v=0.5*(1 + tanh(v(tm)/0.008))
 ron on 0 1
 * State.
 cy y 0 1n
@@ -94,7 +94,9 @@ def content(source: Source, at: At) -> bytes:
     parts += [
         "* Behavioural subcircuits: currents flow out of the pin `out`; spikes are rising edges of the pin `in`."
     ]
-    parts += ["* Parameters are the typical instance; give others at each X line for mismatch."]
+    parts += [
+        "* Parameters are the typical instance; give others at each X line for mismatch. Steps: t_pulse/40 or less."
+    ]
     for block in blocks:
         point = ", ".join(f"{name} = {value!r}" for name, value in sorted(block.at.items()))
         parts += ["", f"* {block.name} at {point or 'its reference conditions'}", subcircuit(table, block)]
