@@ -28,6 +28,7 @@ def stages() -> tuple[Stage, ...]:
     """Stages in the order of the report; the later ones use what the earlier ones found."""
     from spicetwin.stages.calibration import calibration
     from spicetwin.stages.compare import compare
+    from spicetwin.stages.denram import denram
     from spicetwin.stages.failures import failures
     from spicetwin.stages.fits import devices, fits
     from spicetwin.stages.mingru import mingru
@@ -50,6 +51,7 @@ def stages() -> tuple[Stage, ...]:
         Stage("compare", "Twin against transistors", compare),
         Stage("population", "Population of drawn chips", population),
         Stage("mingru", "minGRU core", mingru),
+        Stage("denram", "Dendritic delay cells", denram),
         Stage("failures", "Failed points and provenance", failures),
     )
 
