@@ -26,6 +26,7 @@ def circuits() -> dict[str, type[Circuit]]:
     from circuits.families import denram, memcap, rram
     from circuits.families.dpi import DpiNeuron, DpiSynapse
     from circuits.families.fet import NFet, PFet
+    from circuits.families.memcap_fecap import FECAP_CELLS
     from circuits.families.memcap_integrator import INTEGRATOR_CELLS
     from circuits.families.mingru import CELLS
 
@@ -39,6 +40,7 @@ def circuits() -> dict[str, type[Circuit]]:
         *rram.CELLS,
         *memcap.CELLS,
         *INTEGRATOR_CELLS,
+        *FECAP_CELLS,
     )
     return _with_third_party(own, Circuit, CIRCUIT_ENTRY_POINTS)
 
@@ -60,6 +62,7 @@ def testbenches() -> dict[str, type[Testbench]]:
     from circuits.families.dpi_synapse_static import STATIC_TESTBENCHES
     from circuits.families.fet import FetIdVg, PFetIdVg
     from circuits.families.memcap_bench import MEMCAP_TESTBENCHES
+    from circuits.families.memcap_fecap import FECAP_TESTBENCHES
     from circuits.families.memcap_integrator import INTEGRATOR_TESTBENCHES
     from circuits.families.memcap_program import PROGRAM_TESTBENCHES
     from circuits.families.mingru_converters import CONVERTER_TESTBENCHES
@@ -83,6 +86,7 @@ def testbenches() -> dict[str, type[Testbench]]:
         *MEMCAP_TESTBENCHES,
         *INTEGRATOR_TESTBENCHES,
         *PROGRAM_TESTBENCHES,
+        *FECAP_TESTBENCHES,
         FetIdVg,
         PFetIdVg,
     )
