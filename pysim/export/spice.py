@@ -48,6 +48,7 @@ PARAMETERS
 + v_in=0.9 t_edge=20n
 EDGE* Timer: 1 after a spike, falls to 0 within t_pulse and rests at -0.3; a spike during a pulse starts it anew.
 ctm tm 0 1n
+.nodeset v(tm)=-0.3
 btm 0 tm i=v(set)*(1 - t_edge/t_pulse - v(tm)) - (1 - v(set))*1n/t_pulse*min(1, (v(tm) + 0.3)/0.05)
 bon on 0 v=0.5*(1 + tanh(v(tm)/0.008))
 ron on 0 1

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from calibration.table import CalibrationTable, Entry, Parameter, Provenance, load, write
+from pysim.export.exporter import At, Conformance, Exporter, Source
 from spicetwin.cli import main
 
 
@@ -97,3 +99,25 @@ def test_a_failed_write_keeps_the_old_file(
     assert "No space left on device" in capsys.readouterr().err
     assert out.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["network.npz"]
+
+
+def test_a_missing_receiving_tool_is_named_with_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    out = tmp_path / "network.onnx"
+    assert main(["export", "mingru_digits", "--to", "onnx", "-o", str(out)]) == 2
+    assert "onnx is not installed: pip install onnx" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_check_out_of_tolerance_ends_with_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def check(exporter: Exporter, source: Source, at: At) -> tuple[Conformance, ...]:
+        line = Conformance(tool="t", version="1", stimulus="s", metric="m", value=2.0, tolerance=1.0)
+        return (line,)
+
+    monkeypatch.setattr("spicetwin.export_check.check_export", check)
+    assert main(["export", "check", "mingru_digits", "--to", "npz"]) == 1
+    assert "FAILS" in capsys.readouterr().out
