@@ -1,10 +1,10 @@
 """Entries of a minGRU table from the fits of its columns, the spread of its testbenches and measured switches.
 
-A core is used with references that are set for the typical chip: the span of the gate's converter, of the bias DACs and
-the thresholds follow the typical gain of its lines, and typical offsets are trimmed. So V_FS of the table is the span
-that the state really has (gain of line h~ times the span of the weight voltages), typical gains are 1, typical offsets of
-converter and comparator 0 (``trimmed`` in the reference conditions says how much was taken away), and the entries tell
-what references cannot take away: kappa, injection, droop, noise, and every chip's and column's deviation.
+A core is used with references that are set for the typical chip: the span of the gate's converter, of the bias DACs
+and the thresholds follow the typical gain of its lines, and typical offsets are trimmed. So V_FS of the table is the
+span that the state really has (gain of line h~ times the span of the weight voltages), typical gains are 1, typical
+offsets of converter and comparator 0 (``trimmed`` in the reference conditions says how much was taken away), and the
+entries tell what references cannot take away: kappa, injection, droop, noise, every chip's and column's deviation.
 """
 
 from __future__ import annotations
