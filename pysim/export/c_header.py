@@ -18,7 +18,7 @@ import numpy as np
 from calibration.table import CalibrationTable
 from pysim.delays.layer import DelayLayer
 from pysim.export.exporter import At, Conformance, Exporter, Source, ToolMissing, provenance
-from pysim.export.lookup import LookUp, look_ups, narrowed, probes
+from pysim.export.lookup import LookUp, left_out, look_ups, narrowed, probes
 from pysim.mingru.network import MinGruNetwork
 
 TOP = 2**16 - 1
@@ -230,6 +230,7 @@ EXPORTER = Exporter(
     holds=(CalibrationTable,),
     content=content,
     check=check,
+    notes=left_out,
     instead={
         MinGruNetwork: "the header holds look-up tables; use onnx to run the network, npz for its codes",
         DelayLayer: "the header holds look-up tables; use npz for weights and delays",

@@ -16,7 +16,7 @@ import numpy as np
 from calibration.table import CalibrationTable
 from pysim.delays.layer import DelayLayer
 from pysim.export.exporter import At, Conformance, Exporter, Source, provenance
-from pysim.export.lookup import LookUp, look_ups, narrowed
+from pysim.export.lookup import LookUp, left_out, look_ups, narrowed
 from pysim.mingru.network import MinGruNetwork
 
 
@@ -90,6 +90,7 @@ EXPORTER = Exporter(
     holds=(CalibrationTable,),
     content=content,
     check=check,
+    notes=left_out,
     instead={
         MinGruNetwork: "a network is no list of rows; use json, npz or matlab",
         DelayLayer: "a network is no list of rows; use json, npz or matlab",

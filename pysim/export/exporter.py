@@ -81,6 +81,8 @@ class Exporter:
         File of an object (and of one operating point, where the format needs one).
     check
         Runs the receiving tool on a file and compares; ``None``: the application brings the check.
+    notes
+        What of an object is not in its file, a line each; ``None``: everything is.
     instead
         For kinds that the format cannot hold: the reason, and the nearest format that can.
     """
@@ -91,6 +93,7 @@ class Exporter:
     holds: tuple[type, ...]
     content: Callable[[Source, At], bytes]
     check: Callable[[Source, At, bytes], tuple[Conformance, ...]] | None = None
+    notes: Callable[[Source, At], tuple[str, ...]] | None = None
     instead: Mapping[type, str] = field(default_factory=dict)
 
     def export(self, source: Source, at: At | None = None) -> bytes:

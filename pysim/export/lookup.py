@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibration.table import CalibrationTable, Entry, Interval, OutOfDomain
-from pysim.export.exporter import ExportError
+from pysim.export.exporter import At, ExportError, Source
 
 FloatArray = NDArray[np.float64]
 
@@ -157,6 +157,14 @@ def look_ups(table: CalibrationTable, at: Mapping[str, float]) -> Sampled:
         name, reason = next(iter(left_out.items()), ("-", "the table has no entries"))
         raise ExportError(f"table {table.reference}: no entry can be tabulated; {name}: {reason}")
     return Sampled(tuple(found), left_out)
+
+
+def left_out(source: Source, at: At) -> tuple[str, ...]:
+    """Entries of a table that its look-up tables leave out, with the reason; none of a network."""
+    if not isinstance(source, CalibrationTable):
+        return ()
+    found = look_ups(source, at).left_out
+    return tuple(f"{name} is left out: {reason}" for name, reason in found.items())
 
 
 def narrowed(entry: Entry, at: Mapping[str, float]) -> Entry:

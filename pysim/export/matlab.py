@@ -13,7 +13,7 @@ from calibration.table import CalibrationTable
 from pysim.delays.layer import DelayLayer
 from pysim.export.arrays import arrays_of
 from pysim.export.exporter import At, Conformance, Exporter, Source, provenance
-from pysim.export.lookup import look_ups
+from pysim.export.lookup import left_out, look_ups
 from pysim.mingru.network import MinGruNetwork
 
 
@@ -90,4 +90,5 @@ EXPORTER = Exporter(
     holds=(CalibrationTable, MinGruNetwork, DelayLayer),
     content=content,
     check=check,
+    notes=left_out,
 )

@@ -18,7 +18,7 @@ from pysim.delays.layer import DelayLayer
 from pysim.export.arrays import arrays_of, packed
 from pysim.export.equal import same
 from pysim.export.exporter import At, Conformance, Exporter, Source
-from pysim.export.lookup import LookUp, Sampled, look_ups, narrowed, probes
+from pysim.export.lookup import LookUp, Sampled, left_out, look_ups, narrowed, probes
 from pysim.export.source import read_npz
 from pysim.mingru.network import MinGruNetwork
 
@@ -116,4 +116,5 @@ EXPORTER = Exporter(
     holds=(CalibrationTable, MinGruNetwork, DelayLayer),
     content=content,
     check=check,
+    notes=left_out,
 )

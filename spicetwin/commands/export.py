@@ -60,8 +60,11 @@ def export_command(
         return
     if output is None:
         raise InputError(f"-o FILE is missing; a file of this format ends in {exporter.suffix}")
-    data = exporter.export(find_source(what[0]), inputs)
+    source = find_source(what[0])
+    data = exporter.export(source, inputs)
     _write(output, data)
+    for note in exporter.notes(source, inputs) if exporter.notes else ():
+        typer.echo(f"spicetwin: {note}", err=True)
     if as_json:
         emit_json({"file": str(output), "format": exporter.name, "bytes": len(data)})
     else:

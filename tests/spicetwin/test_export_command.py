@@ -121,3 +121,11 @@ def test_a_check_out_of_tolerance_ends_with_one(
     monkeypatch.setattr("spicetwin.export_check.check_export", check)
     assert main(["export", "check", "mingru_digits", "--to", "npz"]) == 1
     assert "FAILS" in capsys.readouterr().out
+
+
+def test_entries_that_a_file_leaves_out_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "switches.npz"
+    assert main(["export", "mingru_generic130", "--to", "npz", "-o", str(out)]) == 0
+    assert "mingru.switch.r_on_n is left out: 5 points on each of 6 inputs" in capsys.readouterr().err
+    with np.load(out, allow_pickle=False) as data:
+        assert "mingru.switch.r_on_n" in json.loads(str(data["header"]))["left_out"]
