@@ -12,8 +12,8 @@ from pysim.errors import ModelError
 
 FloatArray = NDArray[np.float64]
 
-#: Nodes of the quadrature of a decay, and substeps of a pulse or gap: below 1e-6 of a decay to 1/e.
-NODES, SUBSTEPS = 24, 24
+#: Nodes of the quadrature of a decay, and substeps of a pulse or gap: below 1e-5 of a decay to 1/e.
+NODES, SUBSTEPS = 24, 8
 
 #: Thermal voltage at 300.15 K (V).
 U_T = 0.0258648
