@@ -19,7 +19,25 @@ from circuits.testbench import Conditions
 from spicetwin.quantity import parse_quantity
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
-UNITS = {"1", "A", "V", "s", "F", "C", "J", "W", "Hz", "m", "Ohm", "A/Hz", "1/K", "V/s", "S", "A^2/Hz", "V/decade"}
+UNITS = {
+    "1",
+    "A",
+    "V",
+    "s",
+    "F",
+    "C",
+    "J",
+    "W",
+    "Hz",
+    "m",
+    "Ohm",
+    "A/Hz",
+    "1/K",
+    "V/s",
+    "S",
+    "A^2/Hz",
+    "V/decade",
+}
 
 
 def observe(simulator: Simulator, name: str) -> dict[str, float]:
