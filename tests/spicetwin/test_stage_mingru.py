@@ -19,7 +19,7 @@ pytest.importorskip("sklearn", reason="the digits lie inside scikit-learn")
 def test_section_compares_cores_and_runs_the_network_on_chips(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage, "QUICK_CHIPS", 3)
+    monkeypatch.setattr(stage, "QUICK_CHIPS", 6)
     monkeypatch.setenv("SPICETWIN_CACHE", str(tmp_path / "cache"))
     chosen = (Stage("mingru", "minGRU core", stage.mingru),)
     document = run_pipeline(tmp_path / "run", quick=True, jobs=1, chosen=chosen)
