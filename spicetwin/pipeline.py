@@ -31,6 +31,7 @@ def stages() -> tuple[Stage, ...]:
     from spicetwin.stages.denram import denram
     from spicetwin.stages.failures import failures
     from spicetwin.stages.fits import devices, fits
+    from spicetwin.stages.memcap import memcap
     from spicetwin.stages.mingru import mingru
     from spicetwin.stages.montecarlo import montecarlo
     from spicetwin.stages.neuron import neuron
@@ -52,6 +53,7 @@ def stages() -> tuple[Stage, ...]:
         Stage("population", "Population of drawn chips", population),
         Stage("mingru", "minGRU core", mingru),
         Stage("denram", "Dendritic delay cells", denram),
+        Stage("memcap", "Memristive-memcapacitive integrator", memcap),
         Stage("failures", "Failed points and provenance", failures),
     )
 

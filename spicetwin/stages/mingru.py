@@ -27,7 +27,7 @@ QUICK_CHIPS = 10
 REQUIRED = 0.95
 
 #: Networks of the package, trained on nominal cores and on cores with the spread of the table.
-NETWORKS = {"without spread": "mingru_digits", "with spread": "mingru_digits_spread"}
+NETWORKS = {"trained without spread": "mingru_digits", "trained with spread": "mingru_digits_spread"}
 
 COMMAND = "spicetwin simulate examples/chips_mingru.toml"
 
@@ -165,7 +165,7 @@ def _figures(experiment: MinGruExperiment, found: Mapping[str, Ensemble]) -> Tab
             )
         )
     heads = (
-        "Network trained",
+        "Network",
         "Chips",
         "No effects (%)",
         "Typical chip (%)",
