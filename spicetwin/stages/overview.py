@@ -58,9 +58,11 @@ def overview(context: RunContext) -> Section:
         "overview",
         "What this is",
         text=(
-            "Two subthreshold circuits, a differential-pair integrator synapse and a DPI neuron, from"
-            " the netlist to a calibrated behavioural model. Every number below was computed by this run;"
-            " simulations are transistor level (BSIM4), fits use measured data where it is available.",
+            "Neuromorphic circuits from the netlist to calibrated behavioural models: a differential-pair"
+            " integrator synapse and a DPI neuron, calibrated by this run, then a switched-capacitor minGRU core,"
+            " dendritic delay cells and a memcapacitive integrator, whose packaged calibration is compared with"
+            " ngspice. Every number below was computed by this run; simulations are transistor level (BSIM4), fits"
+            " use measured data where it is available.",
             "Each check names the command that repeats it. Hand-analysis values in tables come from closed"
             " forms and device parameters alone, not from the simulation they are compared with.",
         ),
