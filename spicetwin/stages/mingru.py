@@ -20,8 +20,8 @@ from spicetwin.report.accuracy_figures import accuracy_over_chips, confusion, st
 from spicetwin.report.document import Cell, Check, Figure, Section, Table
 from spicetwin.stages.context import RunContext
 
-#: Chips of a quick run; the description's own number otherwise.
-QUICK_CHIPS = 10
+#: Chips of a run and of a quick one, the first of those that the description draws.
+CHIPS, QUICK_CHIPS = 50, 10
 
 #: Accuracy that the packaged network must have under the constraints of the hardware.
 REQUIRED = 0.95
@@ -73,7 +73,7 @@ def mingru(context: RunContext) -> Section:
 
 def _ensemble(context: RunContext, experiment: MinGruExperiment, name: str) -> Ensemble:
     network = MinGruNetwork.load(network_folder() / f"{name}.npz")
-    chips = QUICK_CHIPS if context.quick else experiment.chips
+    chips = QUICK_CHIPS if context.quick else CHIPS
     return run_experiment(dataclasses.replace(experiment, network=network, chips=chips))
 
 
