@@ -23,6 +23,8 @@ def accuracy_over_chips(groups: Mapping[str, tuple[FloatArray, float]], *, title
     groups : mapping
         Label -> (accuracy of every chip, accuracy of the mathematical network), fractions.
     """
+    from matplotlib.ticker import MaxNLocator
+
     with paper():
         figure = new_figure()
         axes = figure.add_subplot()
@@ -31,6 +33,7 @@ def accuracy_over_chips(groups: Mapping[str, tuple[FloatArray, float]], *, title
         for (label, (chips, ideal)), colour in zip(groups.items(), CYCLE, strict=False):
             axes.hist(100 * np.asarray(chips), bins=edges.tolist(), color=colour, alpha=0.4, label=label)
             axes.axvline(100 * ideal, color=colour, lw=1.3, ls="--")
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel="Accuracy (%); dashed: without any effect", ylabel="Chips")
         axes.set_title(title, pad=20)
         legend_above(axes)
