@@ -102,8 +102,9 @@ def _denram(
 ) -> Built:
     from calibration.table import load, resolve
     from spicetwin.calibrate.denram import DEFAULT
-    from spicetwin.calibrate.denram_devices import fit_memories, memory_entries, memory_provenance
+    from spicetwin.calibrate.denram_devices import fit_memories, memory_entries
     from spicetwin.calibrate.denram_table import assumed_resistance, calibrate_delays
+    from spicetwin.calibrate.origin import recipe_provenance
     from spicetwin.calibrate.record import now
     from spicetwin.compare.denram import compare_denram, validated
 
@@ -113,7 +114,7 @@ def _denram(
         version,
         now(),
         memory_entries(measured, assumed_resistance(variant)),
-        memory_provenance(measured),
+        recipe_provenance(measured),
     )
     synapses = load(resolve(f"dpi_{process}"))
     own = synapses if variant == DEFAULT else None

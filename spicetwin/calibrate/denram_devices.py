@@ -17,10 +17,10 @@ from calibration.entry import Covariance, Entry, Parameter, TableError, Validati
 from calibration.fit import FitResult
 from calibration.recipe import load_recipe
 from calibration.recipe_run import RecipeResult, run_recipe
-from calibration.table import CalibrationTable, Provenance, Source
+from calibration.table import CalibrationTable
 from calibration.tabulate import fitted_entry
-from circuits.provenance import package_provenance
 from measurements.load import load
+from spicetwin.calibrate.origin import recipe_provenance
 
 RECIPES = (
     *(
@@ -46,7 +46,7 @@ Progress = Callable[[str], None]
 def fit_memories(mirror: Path | None = None, progress: Progress | None = None) -> dict[str, RecipeResult]:
     """Run the recipes behind the entries, on the originals or, where these are absent, on virtual arrays.
 
-    :func:`memory_provenance` tells which it was.
+    :func:`~spicetwin.calibrate.origin.recipe_provenance` tells which it was.
 
     Raises
     ------
@@ -130,22 +130,6 @@ def memory_entries(results: Mapping[str, RecipeResult], r_hrs: float | None = No
     }
 
 
-def memory_provenance(results: Mapping[str, RecipeResult]) -> Provenance:
-    """Data files of the results and the version of the package."""
-    files = dict.fromkeys(source for result in results.values() for source in result.sources)
-    kinds = {source.kind for source in files}
-    package = package_provenance()
-    dirty = package.get("git_dirty")
-    return Provenance(
-        kind="silicon" if kinds == {"silicon"} else "virtual",
-        plan=f"recipes {', '.join(results)}",
-        sources=tuple(Source(s.path, s.sha256, s.kind, s.licence, s.reference) for s in files),
-        package_version=package["package_version"],
-        git_commit=package.get("git_commit"),
-        git_dirty=None if dirty is None else dirty == "yes",
-    )
-
-
 def cell_and_cycle(sigma: float, rho: float) -> tuple[float, float]:
     """Standard deviations from cell to cell and from cycle to cycle that make ``sigma`` with correlation ``rho``."""
     if not 0.0 <= rho <= 1.0:
@@ -167,7 +151,7 @@ def _variation(
 ) -> tuple[Variation, ...]:
     """Spread split by the correlation of two cycles of the same cells."""
     rho = results["rram_cell_cycle"].fits["joint"][f"rho[{state}]"].value
-    kind = memory_provenance({"rram_cell_cycle": results["rram_cell_cycle"]}).kind
+    kind = recipe_provenance({"rram_cell_cycle": results["rram_cell_cycle"]}).kind
     counted = results["rram_lrs_spread"].fits["joint"].datasets
     n = int(sum(float(part.dataset.x["total"][0]) for part in counted))
     relative = None if stderr is None else stderr / sigma
@@ -345,7 +329,7 @@ def with_measured_memory(table: CalibrationTable, results: Mapping[str, RecipeRe
     old = table.entries["denram.r_hrs"].reference or {}
     new = entries["denram.r_hrs"]
     entries["denram.r_hrs"] = dataclasses.replace(new, reference={**old, **(new.reference or {})})
-    memory = memory_provenance(results)
+    memory = recipe_provenance(results)
     provenance = dataclasses.replace(
         table.provenance,
         plan="; ".join(plan for plan in (table.provenance.plan, memory.plan) if plan),

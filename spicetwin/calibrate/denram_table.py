@@ -22,7 +22,6 @@ from circuits.families.denram_static import DelayLeakage, DelayTrip
 from circuits.ngspice.errors import SimulationError
 from circuits.ngspice.pool import Pool
 from circuits.process import Process, get_process
-from circuits.provenance import package_provenance
 from circuits.testbench import Conditions, Testbench
 from spicetwin.calibrate import denram_weight
 from spicetwin.calibrate.block import T_REF, entries
@@ -36,6 +35,7 @@ from spicetwin.calibrate.denram import (
     quantities,
 )
 from spicetwin.calibrate.design import Box, Range
+from spicetwin.calibrate.origin import with_package
 from spicetwin.calibrate.spread import CORNER_SIGMAS, die, log_sigma
 
 #: Memory of the tables; nothing measured gives these resistances, and the spread is that of the published model.
@@ -345,19 +345,18 @@ def _provenance(
         "dpi_table": "" if dpi is None else dpi.reference,
     }
     values = json.dumps([cell.values(), netlists], sort_keys=True)
-    package = package_provenance()
-    dirty = package.get("git_dirty")
-    return Provenance(
-        kind="virtual",
-        circuit_digest=hashlib.sha256(values.encode()).hexdigest(),
-        netlist_sha256=netlists,
-        model_cards_sha256={c: technology.digest(c, cell.geometries().values()) for c in technology.corners},
-        process=process,
-        simulator="ngspice",
-        simulator_version=pool.simulator,
-        plan=json.dumps(plan, sort_keys=True),
-        seed=SEED,
-        package_version=package["package_version"],
-        git_commit=package.get("git_commit"),
-        git_dirty=None if dirty is None else dirty == "yes",
+    return with_package(
+        Provenance(
+            kind="virtual",
+            circuit_digest=hashlib.sha256(values.encode()).hexdigest(),
+            netlist_sha256=netlists,
+            model_cards_sha256={
+                c: technology.digest(c, cell.geometries().values()) for c in technology.corners
+            },
+            process=process,
+            simulator="ngspice",
+            simulator_version=pool.simulator,
+            plan=json.dumps(plan, sort_keys=True),
+            seed=SEED,
+        )
     )

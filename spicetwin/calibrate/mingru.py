@@ -21,10 +21,10 @@ from circuits.ngspice.errors import SimulationError
 from circuits.ngspice.pool import Outcome, Pool
 from circuits.plan import Plan
 from circuits.process import get_process
-from circuits.provenance import package_provenance
 from circuits.testbench import Testbench
 from spicetwin.calibrate.mingru_core import CoreFit, CoreFitError, calibration_job, fit_core
 from spicetwin.calibrate.mingru_entries import Found, core_entries
+from spicetwin.calibrate.origin import with_package
 from spicetwin.compare.mingru_cases import UNTIED
 
 #: Rows of the cores that the table is for, and of the columns that tell corners and temperatures.
@@ -177,8 +177,6 @@ def _provenance(pool: Pool, process: str, *, quick: bool) -> Provenance:
         for name in column.netlist_files()
     }
     values = json.dumps(column.values(), sort_keys=True)
-    package = package_provenance()
-    dirty = package.get("git_dirty")
     plan = {
         "rows": ROWS,
         "steps": STEPS,
@@ -188,19 +186,20 @@ def _provenance(pool: Pool, process: str, *, quick: bool) -> Provenance:
         if quick
         else {"rows": SIDE_ROWS, "corners": list(CORNERS), "temperatures": list(TEMPERATURES)},
     }
-    return Provenance(
-        kind="virtual",
-        circuit_digest=hashlib.sha256((values + json.dumps(netlists, sort_keys=True)).encode()).hexdigest(),
-        netlist_sha256=netlists,
-        model_cards_sha256={
-            c: technology.digest(c, list(column.geometries().values())) for c in technology.corners
-        },
-        process=process,
-        simulator="ngspice",
-        simulator_version=pool.simulator,
-        plan=json.dumps(plan, sort_keys=True),
-        seed=SEED,
-        package_version=package["package_version"],
-        git_commit=package.get("git_commit"),
-        git_dirty=None if dirty is None else dirty == "yes",
+    return with_package(
+        Provenance(
+            kind="virtual",
+            circuit_digest=hashlib.sha256(
+                (values + json.dumps(netlists, sort_keys=True)).encode()
+            ).hexdigest(),
+            netlist_sha256=netlists,
+            model_cards_sha256={
+                c: technology.digest(c, list(column.geometries().values())) for c in technology.corners
+            },
+            process=process,
+            simulator="ngspice",
+            simulator_version=pool.simulator,
+            plan=json.dumps(plan, sort_keys=True),
+            seed=SEED,
+        )
     )

@@ -13,9 +13,7 @@ from calibration.entry import Covariance, Entry, Interval, Parameter, TableError
 from calibration.fit import FitResult
 from calibration.recipe import load_recipe
 from calibration.recipe_run import RecipeResult, run_recipe
-from calibration.table import Provenance, Source
 from calibration.tabulate import fitted_entry
-from circuits.provenance import package_provenance
 from measurements.load import load
 
 RECIPES = ("mim_sky130", "switch_ihp", "switch_leakage_ihp", "mos_cv_ihp")
@@ -30,7 +28,7 @@ Progress = Callable[[str], None]
 def fit_devices(mirror: Path | None = None, progress: Progress | None = None) -> dict[str, RecipeResult]:
     """Run the recipes behind the entries, on the originals or, where these are absent, on virtual devices.
 
-    :func:`device_provenance` tells which it was.
+    :func:`~spicetwin.calibrate.origin.recipe_provenance` tells which it was.
 
     Raises
     ------
@@ -64,22 +62,6 @@ def device_entries(results: Mapping[str, RecipeResult]) -> dict[str, Entry]:
         found[f"mingru.switch.i_off_{polarity}"] = _off(results["switch_leakage_ihp"], polarity)
         found[f"mingru.switch.c_gate_{polarity}"] = _gate(results["mos_cv_ihp"], polarity)
     return found
-
-
-def device_provenance(results: Mapping[str, RecipeResult]) -> Provenance:
-    """Data files of the results and the version of the package."""
-    files = dict.fromkeys(source for result in results.values() for source in result.sources)
-    kinds = {source.kind for source in files}
-    package = package_provenance()
-    dirty = package.get("git_dirty")
-    return Provenance(
-        kind="silicon" if kinds == {"silicon"} else "virtual",
-        plan=f"recipes {', '.join(results)}",
-        sources=tuple(Source(s.path, s.sha256, s.kind, s.licence, s.reference) for s in files),
-        package_version=package["package_version"],
-        git_commit=package.get("git_commit"),
-        git_dirty=None if dirty is None else dirty == "yes",
-    )
 
 
 def _capacitor(result: RecipeResult) -> dict[str, Entry]:

@@ -11,9 +11,9 @@ from calibration.table import Provenance
 from circuits.families.dpi import DpiNeuron, DpiSynapse
 from circuits.ngspice.pool import Pool
 from circuits.process import get_process
-from circuits.provenance import package_provenance
 from spicetwin.calibrate import adaptation, neuron, synapse
 from spicetwin.calibrate.dpi import POINTS, SEEDS, adapting_box
+from spicetwin.calibrate.origin import with_package
 
 
 def now() -> str:
@@ -45,19 +45,18 @@ def provenance(pool: Pool, process: str, *, quick: bool) -> Provenance:
         }
         for block, box in boxes.items()
     }
-    package = package_provenance()
-    dirty = package.get("git_dirty")
-    return Provenance(
-        kind="virtual",
-        circuit_digest=hashlib.sha256((values + json.dumps(netlists, sort_keys=True)).encode()).hexdigest(),
-        netlist_sha256=netlists,
-        model_cards_sha256={c: technology.digest(c, geometries) for c in technology.corners},
-        process=process,
-        simulator="ngspice",
-        simulator_version=pool.simulator,
-        plan=json.dumps(plan, sort_keys=True),
-        seed=SEEDS["synapse"],
-        package_version=package["package_version"],
-        git_commit=package.get("git_commit"),
-        git_dirty=None if dirty is None else dirty == "yes",
+    return with_package(
+        Provenance(
+            kind="virtual",
+            circuit_digest=hashlib.sha256(
+                (values + json.dumps(netlists, sort_keys=True)).encode()
+            ).hexdigest(),
+            netlist_sha256=netlists,
+            model_cards_sha256={c: technology.digest(c, geometries) for c in technology.corners},
+            process=process,
+            simulator="ngspice",
+            simulator_version=pool.simulator,
+            plan=json.dumps(plan, sort_keys=True),
+            seed=SEEDS["synapse"],
+        )
     )

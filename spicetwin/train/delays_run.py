@@ -11,8 +11,9 @@ from typing import Any
 import numba
 
 from spicetwin.train.delays_figures import draw_study
-from spicetwin.train.delays_settings import TASKS, DelaySettings, read_toml
+from spicetwin.train.delays_settings import TASKS, DelaySettings
 from spicetwin.train.delays_study import Say, TaskStudy, tasks
+from spicetwin.train.settings import read_toml
 from spicetwin.writing import write_text
 
 

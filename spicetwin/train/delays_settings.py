@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spicetwin.boundary import InputError
-from spicetwin.train.settings import refuse_unknown, section
+from spicetwin.train.settings import read_toml, refuse_unknown, section
 
 TASKS = ("fsdd", "ecg")
 
@@ -211,19 +210,3 @@ class DelaySettings:
             recurrent=recurrent,
             seed=self.seed if seed is None else seed,
         )
-
-
-def read_toml(path: Path) -> dict[str, object]:
-    """Content of a TOML file.
-
-    Raises
-    ------
-    InputError
-        When it is none.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 text (byte {error.start})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: not TOML: {error}") from error

@@ -182,12 +182,7 @@ class Settings:
         InputError
             Naming the file, the key, the value and what is accepted.
         """
-        try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
-        except UnicodeDecodeError as error:
-            raise InputError(f"{path}: is not UTF-8 text (byte {error.start})") from error
-        except tomllib.TOMLDecodeError as error:
-            raise InputError(f"{path}: not TOML: {error}") from error
+        document = read_toml(path)
         known = ("task", "data", "seed", "network", "train", "constraints", "nonideal")
         refuse_unknown(path, "", document, known)
         task, data, seed = document.get("task", "digits"), document.get("data"), document.get("seed", 0)
@@ -264,6 +259,22 @@ class Settings:
         for holds, key, value, accepted in checks:
             if not holds:
                 raise InputError(f"{path}: {key} = {value!r}; accepted: {accepted}")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Content of a TOML file.
+
+    Raises
+    ------
+    InputError
+        When it is none.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 text (byte {error.start})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: not TOML: {error}") from error
 
 
 def refuse_unknown(path: Path, where: str, given: Mapping[str, Any], known: tuple[str, ...]) -> None:

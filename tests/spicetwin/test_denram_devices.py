@@ -24,9 +24,9 @@ from spicetwin.calibrate.denram_devices import (
     fit_memories,
     low_state_sigma,
     memory_entries,
-    memory_provenance,
     with_measured_memory,
 )
+from spicetwin.calibrate.origin import recipe_provenance
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def entries(results: dict[str, RecipeResult]) -> dict[str, Entry]:
 def test_entries_survive_the_table_file(
     results: dict[str, RecipeResult], entries: dict[str, Entry], tmp_path: Path
 ) -> None:
-    origin = memory_provenance(results)
+    origin = recipe_provenance(results)
     assert origin.kind == "virtual"
     table = CalibrationTable("denram_devices", "1.0.0", "2026-11-21T00:00:00Z", entries, origin)
     kept = load_table(write(table, tmp_path))
@@ -143,4 +143,4 @@ def test_drawn_states_are_closer_to_the_measured_ones_than_the_limits(mirror: Pa
     # Among the uncensored alone, and of all cells below the ceiling: the first is the harder.
     assert stats.ks_2samp(made, seen).statistic <= 0.08
     assert abs(len(seen) / cycles.rows - len(made) / n) <= 0.02
-    assert memory_provenance(results).kind == "silicon"
+    assert recipe_provenance(results).kind == "silicon"

@@ -11,7 +11,8 @@ from calibration.recipe_run import RecipeResult
 from calibration.table import CalibrationTable, write
 from calibration.table import load as load_table
 from measurements.virtual.capacitors import GATES, MIM
-from spicetwin.calibrate.mingru_devices import device_entries, device_provenance, fit_devices
+from spicetwin.calibrate.mingru_devices import device_entries, fit_devices
+from spicetwin.calibrate.origin import recipe_provenance
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def entries(results: dict[str, RecipeResult]) -> dict[str, Entry]:
 def test_entries_survive_the_table_file(
     results: dict[str, RecipeResult], entries: dict[str, Entry], tmp_path: Path
 ) -> None:
-    origin = device_provenance(results)
+    origin = recipe_provenance(results)
     assert origin.kind == "virtual"
     assert len(origin.sources) > 50
     table = CalibrationTable("mingru_devices", "1.0.0", "2026-11-21T00:00:00Z", entries, origin)
