@@ -27,6 +27,7 @@ from pysim.neurons.dpi import (
     SigmoidFeedback,
     TableFeedback,
 )
+from pysim.seeds import seed_of
 from pysim.synapses.dpi import DpiSynapse
 
 FloatArray = NDArray[np.float64]
@@ -214,10 +215,10 @@ def draw(
 
 
 def _generator(seed: int, *names: str) -> np.random.Generator:
-    """Random stream of this seed and these names."""
+    """Random stream of this seed and these names, the first of which is the source."""
     key = hashlib.sha256("/".join(names).encode()).digest()
     return np.random.default_rng(
-        np.random.SeedSequence([seed, *np.frombuffer(key, dtype=np.uint32).tolist()])
+        np.random.SeedSequence([seed_of(seed, names[0]), *np.frombuffer(key, dtype=np.uint32).tolist()])
     )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysim.seeds import seed_of
+
 FloatArray = NDArray[np.float64]
 
 #: Independent numbers per column and step: state, gate, comparator.
@@ -21,10 +23,10 @@ def digest(*parts: Any) -> str:
 
 
 def stream(seed: int, *names: str | int) -> np.random.Generator:
-    """Generator of this seed and these names."""
+    """Generator of this seed and these names, the first of which is the source."""
     key = hashlib.sha256("/".join(map(str, names)).encode()).digest()
     return np.random.default_rng(
-        np.random.SeedSequence([seed, *np.frombuffer(key, dtype=np.uint32).tolist()])
+        np.random.SeedSequence([seed_of(seed, str(names[0])), *np.frombuffer(key, dtype=np.uint32).tolist()])
     )
 
 
