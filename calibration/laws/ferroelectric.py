@@ -59,6 +59,16 @@ def ferro_background(
     return np.asarray(c * (1.0 + np.asarray(bow) * bias) * ramp + np.asarray(g) * bias + i_offset)
 
 
+def nls_switched(
+    v: Values, time: Values, p_s: Values, t_inf: Values, v_activation: Values, m: Values, n: Values
+) -> FloatArray:
+    """Polarisation that a constant voltage has switched after a time, by nucleation-limited kinetics."""
+    size = np.maximum(np.abs(np.asarray(v, dtype=np.float64)), 1e-12)
+    exponent = np.minimum((np.asarray(v_activation) / size) ** np.asarray(m), STEEPEST)
+    done = np.asarray(time) / (np.asarray(t_inf) * np.exp(exponent))
+    return np.asarray(-np.asarray(p_s) * np.expm1(-(done ** np.asarray(n))), dtype=np.float64)
+
+
 _WIDTH = LawParam("V", 0.2, (5e-3, 5.0), "log", "volts per e-fold of the tail of coercive voltages")
 _SKEW = LawParam("1", 1.0, (0.05, 50.0), "log", "1: symmetric; above 1: long tail at high voltages")
 _SOURCE = (
@@ -116,4 +126,19 @@ BACKGROUND = Law(
     "I = c (1 + bow V) dV/dt + g V + i_offset",
     "second pulse of a pair (U, D), after the first has switched everything",
 )
-LAWS = (SWITCHED, REVERSAL, BACKGROUND)
+NLS = Law(
+    "nls_switched",
+    nls_switched,
+    {"v": "V", "time": "s"},
+    "1",
+    {
+        "p_s": LawParam("1", 1.0, (1e-6, 1e3), "log", "what switches in the end"),
+        "t_inf": LawParam("s", 1e-9, (1e-15, 1e3), "log", "switching time at infinite voltage"),
+        "v_activation": LawParam("V", 10.0, (1e-3, 1e4), "log", "activation voltage"),
+        "m": LawParam("1", 1.5, (0.1, 10.0), "log", "exponent of the voltage; Merz: 1"),
+        "n": LawParam("1", 1.0, (0.05, 4.0), "log", "exponent of the time; below 1: distributed times"),
+    },
+    "P = p_s {1 - exp[-(t/t_0)^n]}, t_0 = t_inf exp[(v_activation/|V|)^m]",
+    "nucleation-limited switching (Tagantsev et al. 2002); says what a small read voltage disturbs",
+)
+LAWS = (SWITCHED, REVERSAL, BACKGROUND, NLS)

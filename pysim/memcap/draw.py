@@ -1,6 +1,7 @@
 """Drawn memcapacitive time constants: device to device, write to write, read noise and relaxation kept apart.
 
-Every number here is *assumed*: no measurement of the stack is at hand, see ``docs/physics-memcap.md``.
+The defaults are *assumed* (no measurement of the stack is at hand, ``docs/physics-memcap.md``), without the circuit
+around the device; :func:`pysim.memcap.table.memcap_model` gives the model of a calibrated cell.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from pysim.mingru.streams import digest, stream
 FloatArray = NDArray[np.float64]
 
 BLOCK = "memcap"
-#: ``within_die``: devices; ``cycle``: every write; ``noise``: every reading; ``drift``: relaxation with time.
-SOURCES = ("within_die", "cycle", "noise", "drift")
+#: ``die``: chips (the input current of :func:`pysim.memcap.table.integrators`); ``within_die``: devices; ``cycle``: every write; ``noise``: every reading; ``drift``: relaxation with time.
+SOURCES = ("die", "within_die", "cycle", "noise", "drift")
 
 
 @dataclass(frozen=True, kw_only=True)

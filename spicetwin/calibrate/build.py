@@ -19,10 +19,10 @@ DELAY_CELLS: Mapping[str, str] = {
     "denram_charge_schmitt": "charge_schmitt",
 }
 
-FAMILIES = ("dpi", "mingru", *DELAY_CELLS)
+FAMILIES = ("dpi", "mingru", "memcap", *DELAY_CELLS)
 
 #: Longest a point may take (s).
-TIMEOUT = {"dpi": 120.0, "mingru": 7200.0, **dict.fromkeys(DELAY_CELLS, 300.0)}
+TIMEOUT = {"dpi": 120.0, "mingru": 7200.0, "memcap": 300.0, **dict.fromkeys(DELAY_CELLS, 300.0)}
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ def build_table(
             return _dpi(pool, process, version, quick=quick)
         if family in DELAY_CELLS:
             return _denram(pool, process, version, DELAY_CELLS[family], mirror, quick=quick)
+        if family == "memcap":
+            return _memcap(pool, process, version, quick=quick)
         return _mingru(pool, process, version, mirror, quick=quick)
 
 
@@ -94,6 +96,21 @@ def _mingru(pool: Pool, process: str, version: str, mirror: Path | None, *, quic
         validated_core(done.table, core),
         verdicts | {"column": "GOOD" if core.holds else "POOR"},
         tuple(f"{label}: {reason}" for label, reason in done.failures),
+    )
+
+
+def _memcap(pool: Pool, process: str, version: str, *, quick: bool) -> Built:
+    from spicetwin.calibrate.memcap_table import calibrate_memcap
+    from spicetwin.calibrate.record import now
+    from spicetwin.compare.memcap import compare_memcap, validated
+
+    done = calibrate_memcap(pool, process, version, now(), quick=quick)
+    comparison = compare_memcap(pool, quick=quick)
+    return Built(
+        validated(done.table, comparison),
+        {name: found.verdict for name, found in done.fits.items()},
+        (*done.failures, *comparison.failures),
+        {name: "; ".join(found.reasons) for name, found in done.fits.items()},
     )
 
 

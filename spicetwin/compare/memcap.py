@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.table import CalibrationTable, Validation
 from circuits.families.memcap_integrator import IntegratorDecay, MemcapIntegrator
 from circuits.ngspice.pool import Pool
 from spicetwin.calibrate.memcap import Fitted, calibrate, predict, simulate
@@ -107,6 +108,27 @@ def compare_memcap(pool: Pool, *, quick: bool = False) -> MemcapComparison:
         fitted,
         tuple(failures),
     )
+
+
+def validated(table: CalibrationTable, comparison: MemcapComparison) -> CalibrationTable:
+    """The table with the twin's held-out errors in its time constant and step."""
+    names = {"memcap.tau": ("tau", TAU), "memcap.step": ("v_step", STEP)}
+    found = {
+        entry: Validation(
+            "held-out states, inputs and memristors",
+            f"largest relative error of the twin's {key}",
+            float(comparison.error(key).max()),
+            limit,
+        )
+        for entry, (key, limit) in names.items()
+    }
+    entries = {
+        name: dataclasses.replace(entry, validation=(*entry.validation, found[name]))
+        if name in found
+        else entry
+        for name, entry in table.entries.items()
+    }
+    return dataclasses.replace(table, entries=entries)
 
 
 def write_points(comparison: MemcapComparison, path: Path) -> None:
