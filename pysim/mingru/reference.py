@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,9 +105,17 @@ class IdealCore:
 
 
 def effective(
-    layer: MinGruLayer, core: CoreEffects, x: Input, state: LayerState, noise: FloatArray | None
+    layer: MinGruLayer,
+    core: CoreEffects,
+    x: Input,
+    state: LayerState,
+    noise: FloatArray | None,
+    told: NDArray[np.int64] | None = None,
 ) -> Chunk:
-    """The equations of :mod:`pysim.mingru.effects`; ``noise``: numbers of :class:`~pysim.mingru.streams.Noise`."""
+    """The equations of :mod:`pysim.mingru.effects`; ``noise``: numbers of :class:`~pysim.mingru.streams.Noise`.
+
+    ``told``: gate codes of somebody else's decisions, (samples, steps, columns), -1 where the converter decides.
+    """
     means = [_means(core.matrix(layer, which), x) for which in "hz"]
     bias_h, bias_z = core.bias_h(layer), core.bias_z(layer)
     gain, zero = core.gate(layer)
@@ -122,7 +131,10 @@ def effective(
         if noise is not None:
             scale += core.array("gate_noise") * noise[:, t, 1]
         codes[:, t], z = converted(scale, core)
-        state.h = _swapped(core, codes[:, t], z, state, None if noise is None else noise[:, t, 0])
+        if told is not None:
+            codes[:, t] = np.where(told[:, t] < 0, codes[:, t], told[:, t])
+            z = swapped(codes[:, t], core)
+        state.h = _after_swap(core, codes[:, t], z, state, None if noise is None else noise[:, t, 0])
         states[:, t] = state.h
         seen = state.h if noise is None else state.h + core.array("comparator_noise") * noise[:, t, 2]
         outputs[:, t] = seen > level
@@ -148,7 +160,13 @@ def converted(scale: FloatArray, core: CoreEffects) -> tuple[NDArray[np.uint8], 
     return code.astype(np.uint8), z
 
 
-def _swapped(
+def swapped(codes: NDArray[np.integer[Any]], core: CoreEffects) -> FloatArray:
+    """Share z of the row capacitors that gate codes (.., columns) swap."""
+    bits = codes[..., None].astype(np.int64) >> np.arange(core.bits) & 1
+    return np.asarray((bits * core.shares).sum(axis=-1))
+
+
+def _after_swap(
     core: CoreEffects, codes: NDArray[np.uint8], z: FloatArray, state: LayerState, noise: FloatArray | None
 ) -> FloatArray:
     """State after droop, swap and share."""

@@ -47,14 +47,23 @@ class CoreFit:
     ``residual`` holds the rms of what each line leaves: ``h~``, ``z``, ``h`` (V_FS / 2); ``gate`` is the largest
     distance of an input from the middle of its code, above 1/2 where no line explains the codes; ``output`` is half
     the width in which the comparator's offset lies (V_FS / 2), negative where decisions contradict each other.
+    ``gate_weight`` holds the relative deviation of each bit of the gate's converter, empty where none was looked for
+    (:mod:`spicetwin.calibrate.mingru_gate`).
     """
 
     values: dict[str, float]
     residual: dict[str, float]
+    gate_weight: tuple[float, ...] = ()
 
     def effects(self, layer: MinGruLayer) -> CoreEffects:
         """The same gains and offsets in every column of ``layer``."""
-        return CoreEffects(rows=layer.rows, columns=layer.columns, bits=layer.bits, **self.values)
+        return CoreEffects(
+            rows=layer.rows,
+            columns=layer.columns,
+            bits=layer.bits,
+            gate_weight=self.gate_weight or 0.0,
+            **self.values,
+        )
 
 
 def calibration_job(column: MingruColumn, steps: int, seed: int) -> ColumnJob:

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from circuits.cosim import CoSimulation
+from circuits.cosim.result import EarlyEnd
 from circuits.deck import Waveforms
 from circuits.families.mingru_column import IdealMingruColumn, MingruColumn
 from circuits.families.mingru_run import ColumnJob, ColumnRun
 from circuits.ngspice.pool import Pool
 from pysim.mingru import MinGruChip, MinGruNetwork
+from pysim.mingru.reference import LayerState, converted, effective, swapped
 from spicetwin.calibrate.mingru_core import (
     BIAS_STEP,
     CoreFit,
@@ -23,6 +25,7 @@ from spicetwin.calibrate.mingru_core import (
     designed,
     fit_core,
 )
+from spicetwin.calibrate.mingru_gate import aimed_job, with_gate
 from spicetwin.compare.mingru import MingruComparison, compare_cores, compare_mingru, write_states
 from spicetwin.compare.mingru_cases import FULL, QUICK, CoreCase, drive
 from tests.circuits.mingru_ideal import ideal_column
@@ -62,7 +65,7 @@ def run_of(fit: CoreFit, job: ColumnJob) -> ColumnRun:
         a_h = v["gain_h"] * mean_h + v["bias_gain_h"] * BIAS_STEP * bias_h + v["offset_h"]
         a_z = v["gain_z"] * mean_z + v["bias_gain_z"] * BIAS_STEP * bias_z + v["offset_z"]
         gain, zero = core.gate(layer)
-        k = int(np.clip(np.floor(gain[0] * a_z + zero[0]), 0, layer.top))
+        k = int(converted(np.array([gain[0] * a_z + zero[0]]), core)[0][0])
         z = k / 2**layer.bits
         rest = v["injection_base"] + z * (v["injection_swap"] + v["injection_state"] * h)
         h = h + v["swap_gain"] * z * (a_h - h) + rest
@@ -81,6 +84,63 @@ def test_the_gains_of_a_known_column_are_found_again() -> None:
     assert found.residual["h~"] < 1e-9
     assert found.residual["gate"] < 0.5
     assert abs(found.values["comparator_offset"] - 5e-3) <= found.residual["output"] + 1e-12
+
+
+def test_aimed_steps_find_the_bits_of_a_converter_whose_line_is_not_straight() -> None:
+    weight = (0.04, -0.02, 0.006, -0.002)
+    true = dataclasses.replace(TRUE, gate_weight=weight)
+    job = calibration_job(MingruColumn(rows=16.0), 40, 1)
+    runs = [(run_of(true, job), job)]
+    plain = fit = fit_core(*runs[0])
+    for seed in range(4):
+        aimed = aimed_job(job, fit, seed)
+        assert len(aimed.inputs) == 15
+        runs.append((run_of(true, aimed), aimed))
+        fit = with_gate(fit, runs)
+    held = calibration_job(MingruColumn(rows=16.0), 2000, 9)
+    layer = column_layer(held.column, tuple(np.array(w)[:, None] for w in held.weights))  # type: ignore[arg-type]
+    wanted = run_of(true, held)
+    differ = []
+    for twin in (plain, fit):
+        core = twin.effects(layer)
+        gain, zero = core.gate(layer)
+        codes, _ = converted(gain * wanted.v_z[:, None] / (held.column.v_fs / 2) + zero, core)
+        differ.append(float(np.mean(codes[:, 0] != wanted.k)))
+    # Four rounds halve what is open of each threshold to a hundredth of a code.
+    assert differ[0] > 0.015
+    assert differ[1] < 0.01
+
+
+def test_an_aimed_run_that_ended_early_is_refused() -> None:
+    job = calibration_job(MingruColumn(rows=16.0), 40, 1)
+    run = run_of(TRUE, job)
+    ended = CoSimulation(
+        Waveforms("tran", {"time": np.zeros(1)}), (), {}, EarlyEnd("time step", 0.0, None, None), 0.0
+    )
+    with pytest.raises(CoreFitError, match="aimed run of 16 rows"):
+        with_gate(fit_core(run, job), [(dataclasses.replace(run, cosimulation=ended), job)])
+
+
+def test_a_twin_that_is_told_the_codes_swaps_by_them() -> None:
+    column = MingruColumn(rows=16.0)
+    rng = np.random.default_rng(4)
+    layer = column_layer(column, (rng.integers(0, 4, (16, 2)), rng.integers(0, 4, (16, 2))))
+    core = dataclasses.replace(TRUE, gate_weight=(0.1, 0.0, 0.0, 0.0)).effects(layer)
+    x = rng.integers(0, 2, (1, 6, 16)).astype(np.float64)
+    own = effective(layer, core, x, LayerState.start(1, 2), None)
+    assert own.codes is not None
+    assert own.states is not None
+    same = effective(layer, core, x, LayerState.start(1, 2), None, own.codes.astype(np.int64))
+    np.testing.assert_array_equal(same.states, own.states)
+    told = np.full((1, 6, 2), -1)
+    told[0, 3, 1] = (int(own.codes[0, 3, 1]) + 1) % 16
+    other = effective(layer, core, x, LayerState.start(1, 2), None, told)
+    assert other.codes is not None
+    assert other.states is not None
+    assert int((other.codes != own.codes).sum()) == 1
+    np.testing.assert_array_equal(other.states[0, :3], own.states[0, :3])
+    assert (other.states[0, 3:, 1] != own.states[0, 3:, 1]).all()
+    np.testing.assert_allclose(swapped(np.array([15]), core), core.swap_gain[0] * 15 / 16)
 
 
 def test_a_calibration_that_ended_early_or_saw_few_codes_is_refused() -> None:
