@@ -19,7 +19,8 @@ from pysim.mingru.streams import digest, stream
 FloatArray = NDArray[np.float64]
 
 BLOCK = "memcap"
-#: ``die``: chips (the input current of :func:`pysim.memcap.table.integrators`); ``within_die``: devices; ``cycle``: every write; ``noise``: every reading; ``drift``: relaxation with time.
+#: ``die``: chips (the input current of :func:`pysim.memcap.table.integrators`); ``within_die``: devices;
+#: ``cycle``: every write; ``noise``: every reading; ``drift``: relaxation with time.
 SOURCES = ("die", "within_die", "cycle", "noise", "drift")
 
 

@@ -219,16 +219,17 @@ def _law_entries(
     device = Variation("within_die", "lognormal", model.sigma_tau, factor="device", kind="virtual")
     reading = Variation("noise", "lognormal", model.sigma_read, kind="virtual")
     note = f"device {model.sigma_tau:g} and reading {model.sigma_read:g} assumed; transistors and corners simulated"
+    spike = {**_source("ngspice"), "t_spike": bench.t_spike, "v_bias": bench.v_bias}
     writing = Variation("cycle", "lognormal", model.sigma_write, kind="virtual")
     rate = Variation("within_die", "lognormal", model.sigma_rate, kind="virtual")
     found = {
         "tau": fitted_entry(
             fits["tau"], "memcap_tau", quantity="time constant, from one step to 1/e of it", unit="s", scale="log",
-            reference={**_source("ngspice"), "t_spike": bench.t_spike, "v_bias": bench.v_bias, "spread": note}, variation=(*spread["tau"], device, reading),
+            reference={**spike, "spread": note}, variation=(*spread["tau"], device, reading),
         ),
         "step": fitted_entry(
             fits["step"], "memcap_step", quantity="step of a spike", unit="V", scale="log",
-            reference={**_source("ngspice"), "t_spike": bench.t_spike, "v_bias": bench.v_bias},
+            reference=spike,
             variation=spread["step"],
         ),
     }  # fmt: skip
