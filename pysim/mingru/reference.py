@@ -52,56 +52,90 @@ class Chunk:
     states: FloatArray | None = None
 
 
+class Room:
+    """Arrays for one chunk, which the layers of a network use in turn: together they stay in the cache."""
+
+    def __init__(self) -> None:
+        """Without arrays."""
+        self._held: dict[str, NDArray[np.uint8]] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], kind: type) -> NDArray[Any]:
+        """Array of any content; those of one name share their memory."""
+        size = int(np.prod(shape)) * np.dtype(kind).itemsize
+        if name not in self._held or self._held[name].size < size:
+            self._held[name] = np.empty(size, dtype=np.uint8)
+        return self._held[name][:size].view(kind).reshape(shape)
+
+
 class IdealCore:
     """The equations of :mod:`pysim.mingru.layer`, time first, in arrays that are used again for every chunk.
 
-    Sums over binary inputs are integers below 2^24, hence exact even in single precision.
+    Sums over binary inputs are integers below 2^24, hence exact even in single precision. What is added to every
+    sample is kept once for each of them: one long addition costs less than many of one row.
     """
 
-    def __init__(self, layer: MinGruLayer, samples: int, steps: int, keep: bool) -> None:
-        """Room for chunks of up to ``steps`` steps."""
-        self.layer, self.keep = layer, keep
+    def __init__(self, layer: MinGruLayer, samples: int, keep: bool, room: Room) -> None:
+        """Constants of the layer; ``keep``: codes and states of every step."""
+        self.layer, self.keep, self._room = layer, keep, room
         kind = np.float64 if layer.analog else np.float32
-        self._levels = np.concatenate([layer.levels_h, layer.levels_z], axis=1).astype(kind)
-        shape = (steps, samples, layer.columns)
-        self._x = np.empty((steps, samples, layer.rows), dtype=kind)
-        self._sums = np.empty((steps, samples, 2 * layer.columns), dtype=kind)
-        self._a, self._z, self._states = np.empty(shape), np.empty(shape), np.empty(shape)
-        self._y = np.empty(shape, dtype=np.bool_)
+        self._levels = [levels.astype(kind) for levels in (layer.levels_h, layer.levels_z)]
+        gain = layer.gate_gain
+        self._factors = (1.0 / (3 * layer.rows), 1.0 / (3 * layer.rows) * gain)
+        constants = (layer.b_h, gain * layer.b_z + layer.gate_zero, layer.theta)
+        self._constants = [
+            np.ascontiguousarray(np.broadcast_to(c, (samples, layer.columns))) for c in constants
+        ]
 
     def advance(self, x: Input, state: LayerState) -> Chunk:
-        """Steps of ``x``: (samples, steps, rows), or (samples, steps) of a signal that drives all rows."""
-        layer, steps = self.layer, x.shape[1]
-        self._sum(x)
-        sums, a, z = self._sums[:steps], self._a[:steps], self._z[:steps]
-        states, y = self._states[:steps], self._y[:steps]
-        share, gain = 1.0 / (3 * layer.rows), layer.gate_gain
-        np.multiply(sums[..., : layer.columns], share, out=a, dtype=np.float64)
-        a += layer.b_h
-        np.multiply(sums[..., layer.columns :], share * gain, out=z, dtype=np.float64)
-        z += gain * layer.b_z + layer.gate_zero
+        """Steps of ``x``: (samples, steps, rows), or (samples, steps) of a signal that drives all rows.
+
+        Outputs are valid until the room is used again.
+        """
+        layer, (samples, steps) = self.layer, x.shape[:2]
+        shape = (steps, samples, layer.columns)
+        driven = self._driven(x)
+        b_h, zero, theta = self._constants
+        a = self._scaled("a", driven, 0, shape)
+        a += b_h
+        z = self._scaled("z", driven, 1, shape)
+        z += zero
         np.floor(z, out=z)
         np.clip(z, 0.0, layer.top, out=z)
         gates = (z @ np.ones(layer.columns)).sum(axis=0)
         codes = z.astype(np.uint8) if self.keep else None
         z *= 2.0**-layer.bits
+        # States take the place of the candidates.
         h = state.h
-        for t in range(steps):
-            a[t] -= h
-            a[t] *= z[t]
-            h = np.add(h, a[t], out=states[t])
+        for now, share in zip(a, z, strict=True):
+            now -= h
+            now *= share
+            now += h
+            h = now
         state.h = h.copy()
-        np.greater(states, layer.theta, out=y)
-        kept = (None, None) if codes is None else (codes.swapaxes(0, 1), states.swapaxes(0, 1).copy())
-        return Chunk(y.swapaxes(0, 1), gates.astype(np.int64), states.sum(axis=0), *kept)
+        y = np.greater(a, theta, out=self._room.array("y", shape, np.bool_))
+        kept = (None, None) if codes is None else (codes.swapaxes(0, 1), a.swapaxes(0, 1).copy())
+        return Chunk(y.swapaxes(0, 1), gates.astype(np.int64), a.sum(axis=0), *kept)
 
-    def _sum(self, x: Input) -> None:
-        steps, sums = x.shape[1], self._sums[: x.shape[1]]
+    def _driven(self, x: Input) -> NDArray[Any]:
+        """Inputs, time first; a signal for all rows as one row."""
         if x.ndim == 2:
-            np.multiply(x.T[..., None], self._levels.sum(axis=0), out=sums)
-        else:
-            np.copyto(self._x[:steps], x.swapaxes(0, 1), casting="unsafe")
-            np.matmul(self._x[:steps], self._levels, out=sums)
+            return np.ascontiguousarray(x.T)[..., None]
+        samples, steps, rows = x.shape
+        driven = self._room.array("x", (steps, samples, rows), self._levels[0].dtype.type)
+        np.copyto(driven, x.swapaxes(0, 1), casting="unsafe")
+        return driven
+
+    def _scaled(self, name: str, driven: NDArray[Any], which: int, shape: tuple[int, ...]) -> FloatArray:
+        """Sums of one line's weights in double precision, scaled."""
+        levels, scaled = self._levels[which], self._room.array(name, shape, np.float64)
+        if driven.shape[2] == 1 and self.layer.rows > 1:
+            np.multiply(driven, levels.sum(axis=0), out=scaled)
+            scaled *= self._factors[which]
+            return scaled
+        sums = self._room.array("sums", shape, levels.dtype.type)
+        np.matmul(driven, levels, out=sums)
+        np.multiply(sums, self._factors[which], out=scaled, dtype=np.float64)
+        return scaled
 
 
 def effective(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pysim.mingru import reference
 from pysim.mingru.chip import MinGruChip
 from pysim.mingru.layer import MinGruLayer
-from pysim.mingru.reference import Chunk, LayerState
+from pysim.mingru.reference import Chunk, LayerState, Room
 from pysim.mingru.run import LayerTrace, pack
 from pysim.mingru.streams import Noise
 
@@ -22,11 +22,11 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Input = NDArray[np.uint8] | FloatArray
 
-#: Steps of a chunk: its arrays stay in the cache.
-STEPS = 8
-#: Most samples of a piece: its matrix products stay below the size for which BLAS starts threads of its own, which
-#: would wait for each other.
-SAMPLES = 64
+#: Steps of a chunk: the arrays of one layer, which all of them use in turn, stay near the processor.
+STEPS = 16
+#: Most samples of a piece: each of its steps is one product, below the size for which BLAS starts threads of its own,
+#: which would wait for each other.
+SAMPLES = 128
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ def _run_part(
     samples, steps = x.shape[:2]
     last = len(layers) - 1
     states = [LayerState.start(samples, layer.columns) for layer in layers]
-    advance = [_advance(layer, k, chip, samples, record, seed, first) for k, layer in enumerate(layers)]
+    room = Room()
+    advance = [_advance(layer, k, chip, samples, record, seed, first, room) for k, layer in enumerate(layers)]
     ones = [np.zeros((samples, layer.columns), dtype=np.int64) for layer in layers]
     gates = [np.zeros(samples, dtype=np.int64) for _ in layers]
     words = np.empty((samples, steps, -(-layers[-1].columns // 64)), dtype=np.uint64)
@@ -89,11 +90,18 @@ def _run_part(
 
 
 def _advance(
-    layer: MinGruLayer, k: int, chip: MinGruChip | None, samples: int, record: bool, seed: int, first: int
+    layer: MinGruLayer,
+    k: int,
+    chip: MinGruChip | None,
+    samples: int,
+    record: bool,
+    seed: int,
+    first: int,
+    room: Room,
 ) -> Callable[[Input, LayerState], Chunk]:
     """The layer's step over a chunk."""
     if chip is None:
-        return reference.IdealCore(layer, samples, STEPS, record).advance
+        return reference.IdealCore(layer, samples, record, room).advance
     core = chip.cores[k]
     noise = Noise(seed, k, first, samples, layer.columns) if core.noisy else None
 
