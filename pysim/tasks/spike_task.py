@@ -28,6 +28,9 @@ class SpikeTask:
         Where a sample is from (speaker, record), int64: for splits that keep sources apart.
     train_raw, test_raw
         What the spikes were made of, a row of numbers a sample, for plain baselines.
+    train_moved
+        The training samples as another source might give them, each of the shape of ``train_x``: for choices that
+        are to hold beyond the sources trained on.
     """
 
     name: str
@@ -40,6 +43,7 @@ class SpikeTask:
     test_group: NDArray[np.int64]
     train_raw: NDArray[np.float64]
     test_raw: NDArray[np.float64]
+    train_moved: tuple[NDArray[np.uint8], ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse spikes without classes, and classes without a sample to learn from or to test with.
@@ -59,6 +63,12 @@ class SpikeTask:
             empty = sorted(set(range(self.classes)) - set(y.tolist()))
             if empty:
                 raise TaskError(f"task {self.name}: class {empty[0]} has no {part}ing sample")
+
+        for moved in self.train_moved:
+            if moved.shape != self.train_x.shape:
+                raise TaskError(
+                    f"task {self.name}: moved samples of shape {moved.shape}; accepted: {self.train_x.shape}"
+                )
 
     @property
     def classes(self) -> int:

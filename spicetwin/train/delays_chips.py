@@ -85,24 +85,39 @@ def program(
 ) -> tuple[FloatArray, IntArray]:
     """Weights and delays of ``net`` on its chip after programming ``number``, with the ``sources`` of spread.
 
-    The largest |weight| is programmed as ``study.g_max``.
+    Both cells of a weight lie within the window of ``study``; a weight that is the largest spans it.
     """
     size, largest = net.weights.size, float(np.abs(net.weights).max())
     flat = net.weights.ravel() / largest
-    target = study.g_max * np.concatenate([np.maximum(flat, 0.0), np.maximum(-flat, 0.0)])
-    # Programming 0 is that of the delays; the weights' have numbers of their own.
-    chip = _chip(cells, 2 * size, number, sources, study)
-    g = chip.conductance(target, reading=number)[0]
-    weights = (g[:size] - g[size:]) * (largest / study.g_max)
+    window = study.g_max - study.g_min
+    target = study.g_min + window * np.concatenate([np.maximum(flat, 0.0), np.maximum(-flat, 0.0)])
+    g = _programmed(cells, target, number, study) if "cycle" in sources else target
     moving = tuple(s for s in sources if s != "cycle")
+    if moving:
+        # The laws hold within the window: a cell programmed beyond it moves as one at its edge.
+        inside = np.clip(g, study.g_min, study.g_max)
+        last = (number + 1) * study.attempts
+        g = g + _chip(cells, 2 * size, last, moving, study).conductance(inside, reading=number)[0] - inside
+    weights = ((g[:size] - g[size:]) * (largest / window)).reshape(net.weights.shape)
     if not moving:
-        return weights.reshape(net.weights.shape), net.delays
-    before = _chip(cells, size, number, ("cycle",), study).delay()
-    after = _chip(cells, size, number, ("cycle", *moving), study).delay(number)
-    return weights.reshape(net.weights.shape), cells.steps((after / before).reshape(net.weights.shape))
+        return weights, net.delays
+    before = _chip(cells, size, number + 1, ("cycle",), study).delay()
+    after = _chip(cells, size, number + 1, ("cycle", *moving), study).delay(number)
+    return weights, cells.steps((after / before).reshape(net.weights.shape))
 
 
-def _chip(cells: Cells, size: int, number: int, sources: tuple[str, ...], study: Study) -> DelayChip:
-    """The chip of ``cells`` after programming ``number``."""
+def _programmed(cells: Cells, target: FloatArray, number: int, study: Study) -> FloatArray:
+    """Conductances after the attempts of programming ``number``, of which each cell keeps the closest."""
+    best = np.full(target.shape, np.inf)
+    for k in range(study.attempts):
+        # Programming 0 is that of the delays; the weights' have numbers of their own.
+        chip = _chip(cells, len(target), number * study.attempts + k + 1, ("cycle",), study)
+        g = chip.conductance(target)[0]
+        best = np.where(np.abs(g - target) < np.abs(best - target), g, best)
+    return best
+
+
+def _chip(cells: Cells, size: int, cycle: int, sources: tuple[str, ...], study: Study) -> DelayChip:
+    """Cells of the chip as programming ``cycle`` leaves them."""
     drawn = ("within_die", *sources)
-    return draw(cells.table, (1, size), cells.seed, drawn, cycle=number + 1, time=study.age)
+    return draw(cells.table, (1, size), cells.seed, drawn, cycle=cycle, time=study.age)

@@ -77,6 +77,39 @@ class RecurrentTraining:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """Values to choose among by cross-validation within the training samples; the test is not looked at.
+
+    Every kind of network takes what validates best in the mean of its balanced accuracy over folds and seeds; what is
+    not listed, or listed as 0 alone, stays as it is.
+
+    Attributes
+    ----------
+    folds
+        Parts of the training samples, contiguous in each class of each source; 0: nothing is chosen.
+    seeds
+        Networks a fold, with seeds that the study does not use.
+    mean_delay, tau_membrane
+        Of the network with delays (s).
+    slow
+        Membrane of the second network without delays (s).
+    tau_neuron, tau_readout
+        Of the recurrent network (s).
+    rate
+        Learning rates, of every kind.
+    """
+
+    folds: int = 0
+    seeds: int = 1
+    mean_delay: tuple[float, ...] = (0.0,)
+    tau_membrane: tuple[float, ...] = (0.0,)
+    slow: tuple[float, ...] = (0.0,)
+    tau_neuron: tuple[float, ...] = (0.0,)
+    tau_readout: tuple[float, ...] = (0.0,)
+    rate: tuple[float, ...] = (0.0,)
+
+
+@dataclass(frozen=True)
 class Study:
     """What to do with the networks.
 
@@ -92,8 +125,12 @@ class Study:
         Draws of that noise in the test.
     chips, programmed
         Chips that every trained network is programmed into, and the noise (%) under which those were trained.
-    g_max
-        Conductance of the largest weight (S).
+    sizes
+        Smaller numbers of copies, to compare all networks at as few weights.
+    g_min, g_max
+        Conductances of a weight of zero and of the largest (S): w ~ G+ - G-, both cells within this window.
+    attempts
+        Programmings of a weight cell, of which the closest is kept (program and verify).
     age
         Time since programming (s).
     """
@@ -104,7 +141,10 @@ class Study:
     readings: int = 10
     chips: int = 20
     programmed: int = 5
+    sizes: tuple[int, ...] = ()
+    g_min: float = 0.0
     g_max: float = 100e-6
+    attempts: int = 1
     age: float = 1.0
 
 
@@ -127,6 +167,7 @@ class DelaySettings:
     train: DelayTraining
     recurrent: RecurrentTraining
     study: Study
+    choose: Choice
 
     @classmethod
     def read(cls, path: Path) -> DelaySettings:
@@ -138,7 +179,8 @@ class DelaySettings:
             Naming the file, the key, the value and what is accepted.
         """
         document = read_toml(path)
-        refuse_unknown(path, "", document, ("task", "data", "seed", "network", "train", "recurrent", "study"))
+        known = ("task", "data", "seed", "network", "train", "recurrent", "study", "choose")
+        refuse_unknown(path, "", document, known)
         task, data, seed = document.get("task"), document.get("data"), document.get("seed", 0)
         if task not in TASKS:
             raise InputError(f"{path}: task = {task!r}; accepted: {', '.join(TASKS)}")
@@ -154,13 +196,14 @@ class DelaySettings:
             section(path, document, "train", DelayTraining),
             section(path, document, "recurrent", RecurrentTraining),
             section(path, document, "study", Study),
+            section(path, document, "choose", Choice),
         )
         settings._check(path)
         return settings
 
     def _check(self, path: Path) -> None:
         """Ranges; types are already right."""
-        n, t, r, s = self.network, self.train, self.recurrent, self.study
+        n, t, r, s, c = self.network, self.train, self.recurrent, self.study, self.choose
         checks: tuple[tuple[bool, str, object, str], ...] = (
             (1 <= n.copies <= 256, "network.copies", n.copies, "1 to 256"),
             (n.tau_membrane > 0, "network.tau_membrane", n.tau_membrane, "> 0 s"),
@@ -190,7 +233,21 @@ class DelaySettings:
             (s.readings >= 1, "study.readings", s.readings, "1 or more"),
             (s.chips >= 2, "study.chips", s.chips, "2 or more"),
             (s.programmed >= 0, "study.programmed", s.programmed, "a percentage >= 0"),
-            (s.g_max > 0, "study.g_max", s.g_max, "> 0 S"),
+            (0 <= s.g_min < s.g_max, "study.g_min, g_max", [s.g_min, s.g_max], "0 S <= g_min < g_max"),
+            (1 <= s.attempts <= 100, "study.attempts", s.attempts, "1 to 100"),
+            (all(1 <= c <= n.copies for c in s.sizes), "study.sizes", list(s.sizes), f"1 to {n.copies}"),
+            (c.folds == 0 or c.folds >= 2, "choose.folds", c.folds, "0, or 2 or more"),
+            (c.seeds >= 1, "choose.seeds", c.seeds, "1 or more"),
+            *(
+                (
+                    len(listed) > 0 and min(listed) > 0,
+                    f"choose.{name}",
+                    list(listed),
+                    "values > 0, at least one",
+                )
+                for name, listed in vars(c).items()
+                if isinstance(listed, tuple) and listed != (0.0,)
+            ),
             (s.age > 0, "study.age", s.age, "> 0 s"),
         )
         for good, key, value, accepted in checks:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -15,9 +15,11 @@ from pysim.tasks.fsdd import fsdd
 from pysim.tasks.spike_task import SpikeTask
 from spicetwin.boundary import InputError
 from spicetwin.train.delays_chips import SOURCES, Cells, cell_table, program, time_scale
-from spicetwin.train.delays_net import DelayNet, noisy, train
-from spicetwin.train.delays_recurrent import RecurrentNet, train_recurrent, units_of
-from spicetwin.train.delays_score import Score, importance, linear, score, spread, summary
+from spicetwin.train.delays_choose import Chosen, choose
+from spicetwin.train.delays_kinds import DELAYS, RECURRENT, SLOW, UNDELAYED, build, cells_of, size_of
+from spicetwin.train.delays_net import DelayNet, noisy
+from spicetwin.train.delays_recurrent import RecurrentNet
+from spicetwin.train.delays_score import Score, linear, score, spread, summary
 from spicetwin.train.delays_settings import DelaySettings
 
 Say = Callable[[str], None]
@@ -48,27 +50,31 @@ class TaskStudy:
     """All of a study on one split."""
 
     def __init__(self, task: SpikeTask, settings: DelaySettings, say: Say) -> None:
-        """Events and cells; nothing is trained yet."""
+        """Events and table; nothing is chosen or trained yet."""
         self.task, self.settings, self.say = task, settings, say
         self.train_events = Events.from_dense(task.train_x)
         self.test_events = Events.from_dense(task.test_x)
         self.table = cell_table(settings.network.table)
-        self.shape = (task.channels, task.classes, settings.network.copies)
-        seeds = range(settings.seed, settings.seed + settings.study.seeds)
-        self.cells = [Cells.drawn(self.table, settings.network, self.shape, task.dt, seed) for seed in seeds]
+        self.seeds = range(settings.seed, settings.seed + settings.study.seeds)
 
     def run(self) -> dict[str, Any]:
         """Figures of the study, as JSON values."""
         s = self.settings.study
-        nets = {p: self._delayed(p) for p in sorted({0, s.programmed, *s.noise})}
-        networks = {"delays": self._figures(nets[0])}
-        networks["no delays"] = self._figures(self._undelayed(self.settings.network.tau_membrane))
-        if s.slow:
-            networks["no delays, slow membrane"] = self._figures(self._undelayed(s.slow))
-        parameters = int(np.prod(self.shape))
-        sizes = {name: {"parameters": parameters} for name in networks}
-        if self.settings.recurrent.epochs:
-            networks["recurrent"], sizes["recurrent"] = self._recurrent(parameters)
+        kinds = [
+            DELAYS,
+            *([SLOW] if s.slow else []),
+            *([RECURRENT] if self.settings.recurrent.epochs else []),
+        ]
+        chosen = {kind: self._choose(kind) for kind in kinds}
+        own = {kind: c.settings for kind, c in chosen.items()}
+        # The same network without delays: all as in that with delays.
+        own = {DELAYS: own[DELAYS], UNDELAYED: own[DELAYS], **own}
+        nets = {p: self._delayed(own[DELAYS], p) for p in sorted({0, s.programmed, *s.noise})}
+        networks = {
+            kind: self._figures(nets[0] if kind == DELAYS else self._trained(kind, how))
+            for kind, how in own.items()
+        }
+        cells = [cells_of(self.task, own[DELAYS], self.table, seed) for seed in self.seeds]
         return {
             "task": self.task.name,
             "train_samples": len(self.task.train_y),
@@ -76,31 +82,37 @@ class TaskStudy:
             "dt": self.task.dt,
             "steps": self.task.steps,
             "channels": self.task.channels,
-            "time_scale": time_scale(self.table, self.settings.network.mean_delay),
+            "time_scale": time_scale(self.table, own[DELAYS].network.mean_delay),
             "table": self.table.reference,
-            "cut_delays": float(np.mean([c.cut for c in self.cells])),
-            "networks": {name: {**sizes[name], **figures} for name, figures in networks.items()},
+            "cut_delays": float(np.mean([c.cut for c in cells])),
+            "chosen": {kind: {"values": c.values, "tried": c.tried} for kind, c in chosen.items()},
+            "networks": {
+                kind: {"parameters": size_of(kind, self.task, own[kind]), **found}
+                for kind, found in networks.items()
+            },
             "linear": asdict(linear(self.task, self.settings.train.balance)),
+            "sizes": [self._size(copies, own) for copies in s.sizes],
             "noise": [self._noise(p, nets[p]) for p in s.noise],
-            "chips": self._chips(nets[s.programmed]),
+            "chips": self._chips(nets[s.programmed], cells),
         }
 
-    def _delayed(self, percent: int) -> list[DelayNet]:
+    def _choose(self, kind: str) -> Chosen:
+        if self.settings.choose.folds:
+            self.say(f"{self.task.name}: choice for {kind}")
+        return choose(self.task, self.settings, self.table, kind)
+
+    def _delayed(self, how: DelaySettings, percent: int) -> list[DelayNet]:
         """Networks with delays, one per seed, trained under weight noise."""
-        self.say(f"{self.task.name}: delays, {percent} % weight noise")
-        return [
-            self._train(c.steps(), self.settings.network.tau_membrane, c.seed, percent / 100)
-            for c in self.cells
-        ]
+        self.say(f"{self.task.name}: {DELAYS}, {percent} % weight noise")
+        return [net for net in self._built(DELAYS, how, percent / 100) if isinstance(net, DelayNet)]
 
-    def _undelayed(self, tau: float) -> list[DelayNet]:
-        self.say(f"{self.task.name}: no delays, membrane of {1e3 * tau:g} ms")
-        return [self._train(np.zeros(self.shape, np.int64), tau, c.seed, 0.0) for c in self.cells]
+    def _trained(self, kind: str, how: DelaySettings) -> list[DelayNet | RecurrentNet]:
+        self.say(f"{self.task.name}: {kind}")
+        return self._built(kind, how)
 
-    def _train(self, delays: NDArray[np.int64], tau: float, seed: int, noise: float) -> DelayNet:
-        return train(
-            self.train_events, self.task.train_y, delays, tau, self.task.dt, self.settings.train, seed, noise
-        )
+    def _built(self, kind: str, how: DelaySettings, noise: float = 0.0) -> list[DelayNet | RecurrentNet]:
+        data = self.train_events, self.task.train_y
+        return [build(kind, how, self.task, self.table, *data, seed, noise) for seed in self.seeds]
 
     def _score(self, answers: NDArray[np.int64]) -> Score:
         return score(self.task.test_y, answers, self.task.classes)
@@ -113,42 +125,38 @@ class TaskStudy:
             "training": summary(learned),
         }
 
-    def _recurrent(self, parameters: int) -> tuple[dict[str, Any], dict[str, int]]:
-        """Figures and size of the recurrent network of as many parameters."""
-        task, how = self.task, self.settings.recurrent
-        units = units_of(parameters, task.channels, task.classes)
-        weights = importance(task.train_y, self.settings.train.balance)
-        nets = []
-        self.say(f"{task.name}: recurrent, {units} units")
-        for cells in self.cells:
-            net = RecurrentNet.drawn(task.channels, units, task.classes, task.dt, how, cells.seed)
-            train_recurrent(self.train_events, task.train_y, net, how, cells.seed, weights)
-            nets.append(net)
-        return self._figures(nets), {"parameters": nets[0].size, "units": units}
+    def _size(self, copies: int, own: Mapping[str, DelaySettings]) -> dict[str, Any]:
+        """Figures of all networks at fewer weights, with the values chosen at full size."""
+        found = {}
+        for kind, how in own.items():
+            smaller = replace(how, network=replace(how.network, copies=copies))
+            parameters = size_of(kind, self.task, smaller)
+            found[kind] = {"parameters": parameters, **self._figures(self._trained(kind, smaller))}
+        return {"copies": copies, "networks": found}
 
     def _noise(self, percent: int, nets: list[DelayNet]) -> dict[str, Any]:
         """Accuracy of networks trained under a weight noise and read under the same."""
         means = []
-        for net, cells in zip(nets, self.cells, strict=True):
-            rng = np.random.default_rng([cells.seed, 2, percent])
+        for net, seed in zip(nets, self.seeds, strict=True):
+            rng = np.random.default_rng([seed, 2, percent])
             readings = 1 if percent == 0 else self.settings.study.readings
             drawn = [noisy(net.weights, percent / 100, rng) for _ in range(readings)]
             answers = [self._score(net.decide(self.test_events, weights)) for weights in drawn]
             means.append(replace(answers[0], **mean_of(answers)))
         return {"percent": percent, **summarised(means)}
 
-    def _chips(self, nets: list[DelayNet]) -> dict[str, Any]:
+    def _chips(self, nets: list[DelayNet], cells: list[Cells]) -> dict[str, Any]:
         """Balanced accuracy over chips, all sources together and one at a time."""
         self.say(f"{self.task.name}: drawn chips")
-        together = self._programmed(nets, SOURCES)
-        alone = {source: self._programmed(nets, (source,)) for source in SOURCES}
+        together = self._programmed(nets, cells, SOURCES)
+        alone = {source: self._programmed(nets, cells, (source,)) for source in SOURCES}
         exact = np.array([self._score(n.decide(self.test_events)).balanced for n in nets])
         variance = {"within_die": float(exact.var(ddof=1))}
         variance |= {source: float(a.var(axis=1, ddof=1).mean()) for source, a in alone.items()}
         total = sum(variance.values())
         foreign = [
             self._score(net.decide(self.test_events, delays=other.steps())).balanced
-            for net, other in zip(nets, [*self.cells[1:], self.cells[0]], strict=True)
+            for net, other in zip(nets, [*cells[1:], cells[0]], strict=True)
         ]
         return {
             "trained_noise": self.settings.study.programmed,
@@ -161,18 +169,18 @@ class TaskStudy:
             "delays_of_another_chip": summary(foreign),
         }
 
-    def _programmed(self, nets: list[DelayNet], sources: tuple[str, ...]) -> NDArray[np.float64]:
+    def _programmed(
+        self, nets: list[DelayNet], cells: list[Cells], sources: tuple[str, ...]
+    ) -> NDArray[np.float64]:
         """Balanced accuracy of every network on every chip, shape (networks, chips)."""
         study = self.settings.study
         return np.array(
             [
                 [
-                    self._score(
-                        net.decide(self.test_events, *program(net, cells, k, sources, study))
-                    ).balanced
+                    self._score(net.decide(self.test_events, *program(net, own, k, sources, study))).balanced
                     for k in range(study.chips)
                 ]
-                for net, cells in zip(nets, self.cells, strict=True)
+                for net, own in zip(nets, cells, strict=True)
             ]
         )
 

@@ -306,14 +306,20 @@ def _typed(path: Path, key: str, value: Any, like: Any) -> Any:
         number = whole or (isinstance(value, float) and math.isfinite(value))
         fits, accepted = number, "a finite number"
     elif isinstance(like, tuple):
-        listed = isinstance(value, list) and all(
-            isinstance(v, int) and not isinstance(v, bool) for v in value
-        )
-        fits, accepted = listed, "a list of integers"
+        real = bool(like) and isinstance(like[0], float)
+        listed = isinstance(value, list) and all(_number(v, real) for v in value)
+        fits, accepted = listed, "a list of finite numbers" if real else "a list of integers"
     else:
         fits, accepted = isinstance(value, str), "text"
     if not fits:
         raise InputError(f"{path}: {key} = {value!r}; accepted: {accepted}")
     if isinstance(like, tuple):
-        return tuple(value)
+        return tuple(float(v) for v in value) if real else tuple(value)
     return float(value) if isinstance(like, float) else value
+
+
+def _number(value: Any, real: bool) -> bool:
+    """An integer, or where ``real`` a finite number."""
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int) or (real and isinstance(value, float) and math.isfinite(value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import wave
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from pysim.tasks import TaskError
-from pysim.tasks.ecg import delta_modulated, ecg
+from pysim.tasks.ecg import delta_modulated, ecg, r_peak, stretched
 from pysim.tasks.fsdd import DT, RATE, STEPS, band_levels, filter_bank, fire, fsdd, mel
 from pysim.tasks.wav import read_wav
 
@@ -185,3 +186,21 @@ def test_measured_beats_have_both_classes_in_every_split() -> None:
     assert task.channels == 2
     assert len(ecg(BEATS, 119).test_y) == 1344
     assert np.bincount(ecg(BEATS, None).test_y).min() > 100
+
+
+def test_moved_beats_are_stretched_about_their_peak_and_scaled(tmp_path: Path) -> None:
+    t = np.arange(64)
+    beat = np.exp(-(((t - 24) / 4.0) ** 2))
+    longer = stretched(beat[None], 24, 1.25)[0]
+    np.testing.assert_allclose(longer, np.exp(-(((t - 24) / 5.0) ** 2)), atol=0.02)
+    assert r_peak(np.tile(beat, (5, 1)), np.zeros(5, np.int64)) == 24
+    rng = np.random.default_rng(0)
+    x = 200 * np.exp(-(((t - 24) / rng.uniform(3, 9, 40)[:, None]) ** 2))
+    np.savez(tmp_path / "b.npz", x=x, y=np.tile([0, 1], 20), record=np.repeat([1, 2], 20), fs=np.array(360))
+    task = ecg(tmp_path / "b.npz", 1)
+    assert len(task.train_moved) == 6
+    # A smaller gain makes fewer steps of the modulator, a larger one more; the beats as they are lie between.
+    counts = [int(moved.sum()) for moved in (task.train_moved[2], task.train_x, task.train_moved[3])]
+    assert counts == sorted(set(counts))
+    with pytest.raises(TaskError, match=r"moved samples of shape \(1, 1, 1\)"):
+        dataclasses.replace(task, train_moved=(np.zeros((1, 1, 1), np.uint8),))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -10,13 +11,23 @@ import numpy as np
 import pytest
 
 from pysim.delays.events import Events
+from pysim.tasks.spike_task import SpikeTask
 from spicetwin.boundary import InputError
 from spicetwin.cli import main
 from spicetwin.train import delays_kernels as kernels
 from spicetwin.train.delays_chips import SOURCES, Cells, cell_table, program, time_scale
+from spicetwin.train.delays_choose import choose, folds
+from spicetwin.train.delays_kinds import DELAYS
 from spicetwin.train.delays_net import DelayNet, noisy, train
 from spicetwin.train.delays_score import score, spread, summary
-from spicetwin.train.delays_settings import DelayNetwork, DelaySettings, DelayTraining, Study
+from spicetwin.train.delays_settings import (
+    Choice,
+    DelayNetwork,
+    DelaySettings,
+    DelayTraining,
+    RecurrentTraining,
+    Study,
+)
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 KEEP = math.exp(-0.2)
@@ -133,6 +144,79 @@ def test_every_source_moves_what_it_should() -> None:
     )
 
 
+def test_cells_within_a_window_carry_the_weights_and_verifying_narrows_them() -> None:
+    table = cell_table("denram_generic130@1.1.0")
+    cells = Cells.drawn(table, DelayNetwork(mean_delay=0.1), (20, 5, 8), 1e-4, 1)
+    weights = np.random.default_rng(0).normal(0, 1, cells.seconds.shape)
+    net = DelayNet(weights, cells.steps(), 1e-4, 1e-2)
+    window = {"g_min": 80e-6, "g_max": 120e-6}
+    exact, _ = program(net, cells, 0, (), Study(**window))
+    np.testing.assert_allclose(exact, weights, rtol=1e-12, atol=1e-12)
+    largest = np.abs(weights).max()
+    error = {
+        n: (program(net, cells, 0, ("cycle",), Study(**window, attempts=n))[0] - weights) / largest
+        for n in (1, 10)
+    }
+    # Both cells of a small weight at 80 uS, of which one SET misses 18 % (level_error) of a window of 40 uS.
+    small = np.abs(weights) < 0.2 * largest
+    assert error[1][small].std() == pytest.approx(0.184 * 80 / 40 * math.sqrt(2), rel=0.1)
+    # The closest of ten normal draws lies at some 0.16 sigma.
+    assert error[10].std() == pytest.approx(0.16 * error[1].std(), rel=0.25)
+    moved, _ = program(net, cells, 0, SOURCES, Study(**window, attempts=10))
+    assert 0.03 < ((moved - weights) / largest).std() < 0.12
+
+
+def test_folds_are_contiguous_parts_of_every_class_of_every_source() -> None:
+    classes = np.array([0, 1, 0, 1, 0, 0, 0, 1, 1])
+    group = np.array([5, 5, 5, 5, 5, 5, 6, 6, 6])
+    first, second = folds(classes, group, 2)
+    np.testing.assert_array_equal(np.flatnonzero(first), [0, 1, 2, 7])
+    np.testing.assert_array_equal(np.flatnonzero(second), [3, 4, 5, 8])
+    # The one sample of class 0 in source 6 is only trained on.
+    assert not first[6]
+    assert not second[6]
+
+
+def order_study(delays: tuple[float, ...]) -> tuple[SpikeTask, DelaySettings]:
+    """The order of two spikes as a task; only delays of some 10 ms tell it."""
+    parts = []
+    for seed in (0, 1):
+        events, y = order_task(120, seed)
+        x = np.zeros((120, 50, 2), np.uint8)
+        sample = np.repeat(np.arange(120 * 50), np.diff(events.start))
+        x[sample // 50, sample % 50, events.channel] = 1
+        parts.append((x, y, np.zeros(120, np.int64), np.zeros((120, 1))))
+    (x, y, group, raw), (seen, truth, *_) = parts
+    task = SpikeTask("order", 1e-3, x, y, seen, truth, group, group, raw, raw)
+    settings = DelaySettings(
+        "ecg",
+        None,
+        0,
+        DelayNetwork(copies=8, tau_membrane=2e-3, buffer=0.05),
+        DelayTraining(epochs=15, batch=20, rate=2e-2),
+        RecurrentTraining(epochs=0),
+        Study(),
+        Choice(folds=2, mean_delay=delays),
+    )
+    return task, settings
+
+
+def test_choice_takes_the_delay_that_validates_best_without_the_test() -> None:
+    task, settings = order_study((1e-4, 1e-2))
+    table = cell_table("assumed")
+    found = choose(task, settings, table, DELAYS)
+    assert found.values == {"mean_delay": 1e-2}
+    assert found.settings.network.mean_delay == 1e-2
+    assert found.tried[1]["balanced"] > found.tried[0]["balanced"] + 0.2
+    blind = dataclasses.replace(task, test_x=np.zeros_like(task.test_x))
+    assert choose(blind, settings, table, DELAYS).tried == found.tried
+
+
+def test_nothing_is_chosen_without_folds_or_values() -> None:
+    task, settings = order_study((0.0,))
+    assert choose(task, settings, cell_table("assumed"), DELAYS).tried == ()
+
+
 def test_scores_of_a_lopsided_test() -> None:
     wanted, given = np.array([0] * 8 + [1] * 2), np.array([0] * 8 + [1, 0])
     found = score(wanted, given, 2)
@@ -164,6 +248,12 @@ def test_examples_are_studies_of_at_least_five_seeds_and_fifty_chips(path: Path)
         ("task = 'ecg'\n[network]\nmean_delay = nan", "network.mean_delay = nan; accepted: a finite number"),
         ("task = 'ecg'\n[study]\nseeds = 1", "study.seeds = 1; accepted: 2 or more"),
         ("task = 'ecg'\n[study]\nnoise = [-5]", "study.noise = .-5.; accepted: percentages"),
+        ("task = 'ecg'\n[study]\nsizes = [32]", "study.sizes = .32.; accepted: 1 to 16"),
+        ("task = 'ecg'\n[study]\ng_min = 2e-4", "study.g_min, g_max = .0.0002, 0.0001.; accepted: 0 S <="),
+        ("task = 'ecg'\n[study]\nattempts = 0", "study.attempts = 0; accepted: 1 to 100"),
+        ("task = 'ecg'\n[choose]\nfolds = 1", "choose.folds = 1; accepted: 0, or 2 or more"),
+        ("task = 'ecg'\n[choose]\nrate = [-1.0]", "choose.rate = .-1.0.; accepted: values > 0"),
+        ("task = 'ecg'\n[choose]\nrate = ['x']", "choose.rate = .'x'.; accepted: a list of finite numbers"),
         ("task = 'ecg'\n[study]\nchip = 3", "unknown key study.chip"),
         ("task = ", "not TOML"),
     ],
@@ -194,6 +284,10 @@ slow = 0.05
 noise = [0, 10]
 readings = 2
 chips = 2
+sizes = [2]
+[choose]
+folds = 2
+mean_delay = [0.03, 0.06]
 """
 
 
@@ -241,5 +335,8 @@ class TestCommand:
         assert set(first["networks"]) == {"delays", "no delays", "no delays, slow membrane", "recurrent"}
         assert first["networks"]["recurrent"]["parameters"] <= first["networks"]["delays"]["parameters"] == 16
         assert first["networks"]["delays"]["balanced"]["mean"] > 0.8
+        assert first["chosen"]["delays"]["values"]["mean_delay"] in (0.03, 0.06)
+        assert first["chosen"]["recurrent"]["values"] == {}
+        assert first["sizes"][0]["networks"]["no delays"]["parameters"] == 8
         assert np.shape(first["chips"]["values"]) == (2, 2)
         assert len(list(out.glob("*.svg"))) == 3
