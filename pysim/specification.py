@@ -170,25 +170,33 @@ class Specification:
 
 
 def line_of(text: str, where: Sequence[str | int]) -> int | None:
-    """Line of a key in TOML text, as far as it can be told; ``None`` if it cannot."""
-    keys = [k for k in where if isinstance(k, str)]
-    index = next((k for k in where if isinstance(k, int)), 0)
-    best: int | None = None
-    header: list[str] = []
-    seen: dict[str, int] = {}
+    """Line of a key in TOML text, or of the nearest table around it; ``None`` if neither can be told.
+
+    ``where`` holds keys and positions in arrays of tables, as a schema error gives them.
+    """
+    wanted = tuple(where)
+    last: dict[tuple[str | int, ...], int] = {}
+    here: tuple[str | int, ...] = ()
+    best, depth = None, 0
     for number, line in enumerate(text.splitlines(), start=1):
-        found = re.match(r"\s*(\[\[?)\s*([^\]]+?)\s*\]", line)
-        if found:
-            header = [part.strip().strip("\"'") for part in found[2].split(".")]
-            if found[1] == "[[":
-                seen[found[2]] = seen.get(found[2], -1) + 1
-                header = header if seen[found[2]] == index else ["\0"]
-            if header and header == keys[: len(header)]:
-                best = number
-            continue
-        rest = keys[len(header) :] if header == keys[: len(header)] else []
-        if rest and re.match(rf"\s*[\"']?{re.escape(rest[0])}[\"']?\s*[.=]", line):
-            return number
+        header = re.match(r"\s*(\[\[?)\s*([^\]]+?)\s*\]", line)
+        if header:
+            here = ()
+            parts = [part.strip().strip("\"'") for part in header[2].split(".")]
+            for part in parts:
+                here = (*here, part)
+                if header[1] == "[[" and len([k for k in here if isinstance(k, str)]) == len(parts):
+                    last[here] = last.get(here, -1) + 1
+                if here in last:
+                    here = (*here, last[here])
+            found = here
+        else:
+            key = re.match(r"\s*([A-Za-z0-9_\"'.-]+)\s*=", line)
+            if not key:
+                continue
+            found = (*here, *(part.strip("\"'") for part in key[1].split(".")))
+        if len(found) > depth and found == wanted[: len(found)]:
+            best, depth = number, len(found)
     return best
 
 
