@@ -89,6 +89,12 @@ def level_error(
     return np.asarray(np.hypot(np.asarray(sigma_filament) * share, sigma_rest), dtype=np.float64)
 
 
+def level_noise(conductance: Values, share: Values, g_scale: Values) -> FloatArray:
+    """Standard deviation of readings of a level: a share of the conductance that thick filaments lose exponentially."""
+    g = np.asarray(conductance, dtype=np.float64)
+    return np.asarray(np.asarray(share) * g * np.exp(-np.clip(g / g_scale, 0.0, 600.0)), dtype=np.float64)
+
+
 def bake_loss(
     temperature: Values,
     duration: Values,
@@ -221,6 +227,18 @@ LAWS = (
         },
         "sigma_G/G = hypot[sigma_f (1 - G R_s), sigma_r]",
         "R = R_s + filament: d ln R = (1 - R_s/R) d ln(filament)",
+    ),
+    Law(
+        "level_noise",
+        level_noise,
+        {"conductance": "S"},
+        "S",
+        {
+            "share": LawParam("1", 0.05, (1e-6, 5.0), "log", "relative noise of thin filaments"),
+            "g_scale": LawParam("S", 7e-5, (1e-9, 1.0), "log", "conductance of the largest noise"),
+        },
+        "sigma_G = share G exp(-G/g_scale)",
+        "empirical: a trap gates a thin filament as a whole and a thick one at its rim only",
     ),
     Law(
         "bake_loss",

@@ -98,15 +98,17 @@ def _bake(path: Path, origin: Origin) -> Measured:
                     end - start,
                     time,
                     np.full(len(start), np.median(time)),
+                    _about_level(end - start, level),
                 ]
             )
         )
-    temperature, level, start, change, time, duration = np.concatenate(parts, axis=1)
+    temperature, level, start, change, time, duration, about = np.concatenate(parts, axis=1)
     found = {
         "temperature": temperature,
         "level": level,
         "g_start": start,
         "dg": change,
+        "dg_level": about,
         "lost": -change / start,
         "time": time,
         "duration": duration,
@@ -116,6 +118,7 @@ def _bake(path: Path, origin: Origin) -> Measured:
         "level": "1",
         "g_start": "S",
         "dg": "S",
+        "dg_level": "S",
         "lost": "1",
         "time": "s",
         "duration": "s",
@@ -126,8 +129,17 @@ def _bake(path: Path, origin: Origin) -> Measured:
     return measured.exclude(measured["level"] >= LEVELS, _OUTSIDE)
 
 
+def _about_level(change: FloatArray, level: FloatArray) -> FloatArray:
+    """Changes of conductance about the mean change of their level."""
+    found = np.empty_like(change)
+    for name in np.unique(level):
+        mine = level == name
+        found[mine] = change[mine] - change[mine].mean()
+    return found
+
+
 def read_noise(paths: Sequence[Path], origin: Origin) -> Campaign:
-    """Long read traces, one cell per level: relative deviation from the mean of its window."""
+    """Long read traces, one cell per level: deviation from the mean of its window, relative and in S."""
     return tuple(_noise(path, origin) for path in paths)
 
 
@@ -150,11 +162,13 @@ def _noise(path: Path, origin: Origin) -> Measured:
         window = np.broadcast_to(np.arange(len(trace))[:, None], trace.shape)
         level = np.full(trace.shape, values[0])
         parts.append(
-            np.stack([level, np.full(trace.shape, np.mean(trace)), window, trace / mean - 1.0]).reshape(4, -1)
+            np.stack(
+                [level, np.full(trace.shape, np.mean(trace)), window, trace / mean - 1.0, trace - mean]
+            ).reshape(5, -1)
         )
-    level, g, window, deviation = np.concatenate(parts, axis=1)
-    found = {"level": level, "g": g, "window": window, "deviation": deviation}
-    units = {"level": "1", "g": "S", "window": "1", "deviation": "1"}
+    level, g, window, deviation, dg = np.concatenate(parts, axis=1)
+    found = {"level": level, "g": g, "window": window, "deviation": deviation, "dg": dg}
+    units = {"level": "1", "g": "S", "window": "1", "deviation": "1", "dg": "S"}
     conditions: dict[str, float | str] = {"technology": technology, "g_max": g_max, "window_length": WINDOW}
     return Measured(f"noise_{technology}", found, units, conditions, origin.source(path, content))
 

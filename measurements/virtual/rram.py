@@ -92,8 +92,8 @@ class LevelTruth:
     spread_ref: float = 2.9e-5
     spread_activation: float = 0.32
     spread_zero: float = 1.4e-5
-    noise: float = 0.01
-    noise_exponent: float = -0.9
+    noise_share: float = 0.06
+    noise_scale: float = 7e-5
     pulse_start: float = 0.85
     pulse_bound: float = -1.1
     pulses: float = 380.0
@@ -267,27 +267,30 @@ def bake_table(truth: LevelTruth, rng: np.random.Generator) -> Table:
         for level in range(LEVELS):
             g = (level + 0.5) * 240e-6 / LEVELS
             for score in scores(1, 12, rng):
-                change = -lost * g * (level >= 16) + sigma * score
-                rows.append([kelvin, level, g, change, -change / g, 5000.0, 5000.0])
-    names = ("temperature", "level", "g_start", "dg", "lost", "time", "duration")
-    units = ("K", "1", "S", "S", "1", "s", "s")
+                mean = -lost * g * (level >= 16)
+                change = mean + sigma * score
+                rows.append([kelvin, level, g, change, change - mean, -change / g, 5000.0, 5000.0])
+    names = ("temperature", "level", "g_start", "dg", "dg_level", "lost", "time", "duration")
+    units = ("K", "1", "S", "S", "S", "1", "s", "s")
     columns = {name: short(column) for name, column in zip(names, np.array(rows).T, strict=True)}
     columns["temperature"] = np.array(rows)[:, 0]
     return Table(columns, dict(zip(names, units, strict=True)))
 
 
 def noise_table(truth: LevelTruth, rng: np.random.Generator) -> Table:
-    """Relative deviation of reads in three windows at five levels; a cell's noise is off by its own factor."""
+    """Relative deviation of reads in four windows at five levels; a cell's noise is off by its own factor."""
     rows = []
     for level in (0, 8, 16, 24, 31):
         g = (level + 0.5) * 240e-6 / LEVELS
         own = np.exp(0.3 * rng.standard_normal())
-        sigma = truth.noise * (g / 1e-4) ** truth.noise_exponent * own
-        for window in range(3):
-            rows += [[level, g, window, sigma * score] for score in rng.standard_normal(60)]
-    names = ("level", "g", "window", "deviation")
+        sigma = truth.noise_share * np.exp(-g / truth.noise_scale) * own
+        for window in range(4):
+            # A cell still relaxes in the first window.
+            seen = (3.0 if window == 0 else 1.0) * sigma * rng.standard_normal(60)
+            rows += [[level, g, window, relative, g * relative] for relative in seen]
+    names = ("level", "g", "window", "deviation", "dg")
     columns = {name: short(column) for name, column in zip(names, np.array(rows).T, strict=True)}
-    return Table(columns, {"level": "1", "g": "S", "window": "1", "deviation": "1"})
+    return Table(columns, {"level": "1", "g": "S", "window": "1", "deviation": "1", "dg": "S"})
 
 
 def pulse_table(truth: LevelTruth, sign: float, rng: np.random.Generator) -> Table:

@@ -233,34 +233,17 @@ def _offset(found: FitResult) -> Entry:
 
 
 def _noise(results: Mapping[str, RecipeResult]) -> Entry:
-    """Read noise in S: the relative law times the conductance, a power law again."""
+    """Read noise in S."""
     found = results["rram_noise"].fits["joint"]
-    reference = found["x_ref"].value
-    scale, exponent = found["scale"], found["exponent"]
     entry = fitted_entry(
         found,
-        "power_law",
+        "level_noise",
         quantity="read noise in 50 s",
-        unit="1",
+        unit="S",
         scale="log",
-        arguments={"conductance": "x"},
     )
-    parameters = {
-        "scale": Parameter(
-            scale.value * reference,
-            "S",
-            None if scale.stderr is None else scale.stderr * reference,
-            scale="log",
-        ),
-        "x_ref": Parameter(reference, "S", vary=False),
-        "exponent": Parameter(exponent.value + 1.0, "1", exponent.stderr),
-    }
-    box = {"conductance": dataclasses.replace(entry.box["conductance"], unit="S")}
     return dataclasses.replace(
         entry,
-        unit="S",
-        parameters=parameters,
-        domain=box,
         reference={"array": "technology A, one cell per level"},
         validation=_checks(results["rram_noise"], "rms of ln(measured/predicted)"),
     )

@@ -47,7 +47,7 @@ TRUTH = {
     "rram_relaxation_level": {"rise": LEVEL.rise, "g_middle": LEVEL.g_middle, "floor": LEVEL.floor},
     "rram_bake": {"activation": LEVEL.activation, "rate_ref": LEVEL.rate_ref},
     "rram_bake_spread": {"spread_zero": LEVEL.spread_zero},
-    "rram_noise": {"exponent": LEVEL.noise_exponent, "scale": LEVEL.noise},
+    "rram_noise": {"share": LEVEL.noise_share, "g_scale": LEVEL.noise_scale},
     "rram_pulses": {"pulses[down]": LEVEL.pulses, "bound[down]": LEVEL.pulse_bound},
 }
 
@@ -132,8 +132,9 @@ def test_relaxation_at_a_delay_left_out_within_10_per_cent(mirror: Path) -> None
         ("rram_level_error", "GOOD"),
         ("rram_relaxation_level", "GOOD"),
         ("rram_pulses", "GOOD"),
-        ("rram_bake", "POOR"),
-        ("rram_bake_spread", "POOR"),
+        ("rram_bake", "GOOD"),
+        ("rram_bake_spread", "GOOD"),
+        ("rram_noise", "GOOD"),
     ],
 )
 def test_other_recipes_end_as_documented(name: str, verdict: str, mirror: Path) -> None:
