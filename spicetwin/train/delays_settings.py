@@ -8,7 +8,7 @@ from pathlib import Path
 from spicetwin.boundary import InputError
 from spicetwin.train.settings import read_toml, refuse_unknown, section
 
-TASKS = ("fsdd", "ecg")
+TASKS = ("fsdd", "shd", "ecg")
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class DelaySettings:
     Attributes
     ----------
     task, data
-        ``fsdd`` with the folder of its recordings, or ``ecg`` with its NPZ file.
+        ``fsdd`` with the folder of its recordings, ``shd`` with that of its two HDF5 files, ``ecg`` with its NPZ file.
     seed
         First seed; network k of a study has ``seed + k``.
     """

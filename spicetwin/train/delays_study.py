@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pysim.delays.events import Events
 from pysim.tasks.ecg import ecg
 from pysim.tasks.fsdd import fsdd
+from pysim.tasks.shd import shd
 from pysim.tasks.spike_task import SpikeTask
 from spicetwin.boundary import InputError
 from spicetwin.train.delays_chips import SOURCES, Cells, cell_table, program, time_scale
@@ -26,10 +27,11 @@ Say = Callable[[str], None]
 
 #: Records of the beats that have enough of both classes to test on.
 ECG_RECORDS = (106, 119)
+_DATA = {"fsdd": "folder of recordings", "shd": "folder of HDF5 files", "ecg": "NPZ file of beats"}
 
 
 def tasks(settings: DelaySettings) -> list[SpikeTask]:
-    """The splits of the task: one of the digits; of the beats, each record unseen in turn, and later beats.
+    """The splits of the task: one of either digits; of the beats, each record unseen in turn, and later beats.
 
     Raises
     ------
@@ -39,10 +41,12 @@ def tasks(settings: DelaySettings) -> list[SpikeTask]:
         When the data are absent or damaged.
     """
     if settings.data is None:
-        what = "folder of recordings" if settings.task == "fsdd" else "NPZ file of beats"
+        what = _DATA[settings.task]
         raise InputError(f"task {settings.task} needs its {what}: key 'data', or --data")
     if settings.task == "fsdd":
         return [fsdd(settings.data)]
+    if settings.task == "shd":
+        return [shd(settings.data)]
     return [ecg(settings.data, record) for record in (*ECG_RECORDS, None)]
 
 

@@ -240,7 +240,7 @@ def test_examples_are_studies_of_at_least_five_seeds_and_fifty_chips(path: Path)
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("task = 'shd'", "task = 'shd'; accepted: fsdd, ecg"),
+        ("task = 'ssc'", "task = 'ssc'; accepted: fsdd, shd, ecg"),
         ("task = 'ecg'\nseed = -1", "seed = -1; accepted: an integer"),
         ("task = 'ecg'\ndata = 3", "data = 3; accepted: the task"),
         ("task = 'ecg'\n[network]\ncopies = 0", "network.copies = 0; accepted: 1 to 256"),
