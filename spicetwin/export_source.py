@@ -1,4 +1,4 @@
-"""What a user names as the source of an export: a calibration table, a shipped network, or a file of either."""
+"""What a user names as the source of an export: a table, a shipped network, a file of either, a population."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pysim.export.exporter import Source
 from pysim.export.source import read_source
 from pysim.mingru.draw import assumed_table as assumed_mingru
 from pysim.mingru.network import MinGruNetwork
+from pysim.mingru.specification import describes_mingru
+from pysim.specification import Specification, build
 from spicetwin.boundary import InputError
 
 #: Tables of hand estimates, in place of fitted ones.
@@ -26,6 +28,12 @@ def find_source(name: str) -> Source:
         Listing what there is.
     """
     path = Path(name)
+    if path.suffix == ".toml":
+        if describes_mingru(path):
+            raise InputError(
+                f"{path}: describes a run of a minGRU network; export that network itself (a .npz file)"
+            )
+        return build(Specification.read(path))
     if "@" not in name and (path.suffix or path.exists()):
         return read_source(path)
     networks = shipped()
@@ -41,7 +49,7 @@ def find_source(name: str) -> Source:
             raise
         known = ", ".join([*tables, *ASSUMED, *networks])
         raise InputError(
-            f"{name!r} is no calibration table and no network; known: {known}; or a .npz or .json file"
+            f"{name!r} is no calibration table and no network; known: {known}; or a .npz, .json, .nir or .toml file"
         ) from None
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pysim.delays.layer import DelayLayer
 from pysim.delays.soma import IntegratingSoma, SpikingSoma
 from pysim.errors import ModelError
-from pysim.export.exporter import ExportError
+from pysim.export.exporter import ExportError, Source, kind_of
 from pysim.mingru.archive import FORMAT as MINGRU
 from pysim.mingru.network import MinGruNetwork
 
@@ -26,15 +26,25 @@ DELAYS = "delay-layer/1"
 READ = (MINGRU, DELAYS)
 
 
-def arrays_of(network: MinGruNetwork | DelayLayer) -> Arrays:
-    """Named arrays of a network; ``format`` names their meaning."""
+def arrays_of(network: Source) -> Arrays:
+    """Named arrays of a network; ``format`` names their meaning.
+
+    Raises
+    ------
+    ExportError
+        For what is no minGRU network and no delay layer.
+    """
     if isinstance(network, MinGruNetwork):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "network.npz"
             network.save(path)
             with np.load(path, allow_pickle=False) as data:
                 return {name: data[name] for name in data.files}
-    return _of_layer(network)
+    if isinstance(network, DelayLayer):
+        return _of_layer(network)
+    raise ExportError(
+        f"a {kind_of(network)} has no form of named arrays; accepted: minGRU networks, delay layers"
+    )
 
 
 def network_of(arrays: Mapping[str, NDArray[Any]], where: str) -> MinGruNetwork | DelayLayer:

@@ -31,7 +31,7 @@ def same(source: Source, read: Source, tool: str, version: str) -> tuple[Conform
     )
 
 
-def _outputs(source: MinGruNetwork | DelayLayer, read: MinGruNetwork | DelayLayer) -> int:
+def _outputs(source: Source, read: Source) -> int:
     """Number of outputs in which two networks differ."""
     if isinstance(source, MinGruNetwork) and isinstance(read, MinGruNetwork):
         x = mingru_inputs(source)

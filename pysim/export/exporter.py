@@ -12,9 +12,10 @@ from calibration.table import CalibrationTable
 from pysim.delays.layer import DelayLayer
 from pysim.errors import ModelError
 from pysim.mingru.network import MinGruNetwork
+from pysim.specification import Build
 
 #: What can be exported.
-Source = CalibrationTable | MinGruNetwork | DelayLayer
+Source = CalibrationTable | MinGruNetwork | DelayLayer | Build
 
 #: Inputs of a table's laws (A, V, K, ...) where a format holds one operating point.
 At = Mapping[str, float]
@@ -23,7 +24,11 @@ KINDS: Mapping[type, str] = {
     CalibrationTable: "calibration table",
     MinGruNetwork: "minGRU network",
     DelayLayer: "delay layer",
+    Build: "DPI population",
 }
+
+#: Where an object goes that a format says nothing about.
+_NEAREST: Mapping[type, str] = {Build: "its membranes are nonlinear equations; use brian2"}
 
 
 class ExportError(ModelError):
@@ -105,7 +110,9 @@ class Exporter:
             When the format cannot hold it, with the reason and the nearest alternative.
         """
         if not isinstance(source, self.holds):
-            reason = self.instead.get(type(source), "the format has no place for it; use npz or json")
+            reason = self.instead.get(
+                type(source), _NEAREST.get(type(source), "the format has no place for it; use npz or json")
+            )
             raise ExportError(f"{self.name} cannot hold a {kind_of(source)}: {reason}")
         return self.content(source, dict(at or {}))
 

@@ -27,6 +27,8 @@ OWN: Mapping[str, str] = {
     "onnx": "pysim.export.onnx_file",
     "torch": "pysim.export.torch_file",
     "nir": "pysim.export.nir_file",
+    "brian2": "pysim.export.brian2_file",
+    "nest": "pysim.export.nest_file",
     "datasheet": "pysim.export.datasheet",
 }
 

@@ -152,6 +152,10 @@ class DpiSynapse:
         names = [f.name for f in dataclasses.fields(self)]
         return DpiSynapse(**{n: np.broadcast_to(self.array(n), shape) for n in names})
 
+    def part(self, index: slice) -> DpiSynapse:
+        """The synapses of a part of the first axis."""
+        return DpiSynapse(**{f.name: self.array(f.name)[index] for f in dataclasses.fields(self)})
+
     def array(self, name: str) -> FloatArray:
         """Parameter as an array of the batch's shape."""
         return np.asarray(getattr(self, name), dtype=np.float64)

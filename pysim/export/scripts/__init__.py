@@ -1,0 +1,1 @@
+"""Programs that exported files are made of: they run in the receiving tool, without this package."""

@@ -1,0 +1,95 @@
+"""Spiking delay layers as lists of synapses, the form that simulators of spiking networks take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysim.delays.events import Events
+from pysim.delays.layer import DelayLayer
+from pysim.delays.network import run_layer
+from pysim.delays.soma import SpikingSoma
+from pysim.export.exporter import ExportError
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def refuse_soma(layer: DelayLayer, form: str) -> SpikingSoma:
+    """Soma of a layer whose thresholds hold on the grid.
+
+    Raises
+    ------
+    ExportError
+        For an integrating soma, or crossings located inside the step.
+    """
+    if not isinstance(layer.soma, SpikingSoma):
+        raise ExportError(
+            f"{form} cannot hold an integrating soma: it has no spikes and its answer is a maximum; use npz, or a "
+            "layer of spiking somata"
+        )
+    if layer.soma.located:
+        raise ExportError(
+            f"{form} cannot hold thresholds that are located inside the step; use npz, or located = False and a "
+            "shorter step"
+        )
+    return layer.soma
+
+
+def synapse_list(layer: DelayLayer, form: str) -> Arrays:
+    """Arrays of a layer: K currents a neuron, and every synapse that has a weight.
+
+    ``tau`` (K,) in s; ``weight`` (K, synapses) in whole multiples of ``grid``, in units of the threshold's voltage;
+    ``source``, ``target``, ``delay`` (steps) of each synapse; ``inputs``, ``neurons``, ``dt``, ``tau_membrane``,
+    ``threshold``, ``reset``. One current where all synapses share a time constant, else the layer's exponentials.
+    """
+    soma = refuse_soma(layer, form)
+    if isinstance(layer.tau_synapse, np.ndarray):
+        tau, on_each, grid = layer.basis.tau, layer.basis.weights, layer.basis.grid
+    else:
+        tau, on_each, grid = np.array([layer.tau_synapse], np.float64), layer.weights[None], layer.grid
+    place = np.nonzero(layer.weights)
+    return {
+        "tau": np.asarray(tau),
+        "weight": np.rint(np.stack([one[place] for one in on_each]) / grid).astype(np.int32),
+        "grid": np.array(grid),
+        "source": place[0].astype(np.uint32),
+        "target": place[1].astype(np.uint32),
+        "delay": layer.delays[place],
+        "inputs": np.array(layer.inputs),
+        "neurons": np.array(layer.neurons),
+        "dt": np.array(layer.dt),
+        "tau_membrane": np.array(soma.tau_membrane),
+        "threshold": np.array(soma.threshold),
+        "reset": np.array(soma.reset),
+    }
+
+
+def event_arrays(events: Events) -> Arrays:
+    """Events as sample, step and channel."""
+    counts = np.diff(events.start)
+    row = np.repeat(np.arange(counts.size), counts)
+    return {
+        "sample": row // events.steps,
+        "step": row % events.steps,
+        "channel": events.channel.astype(np.int64),
+        "samples": np.array(events.samples),
+        "steps": np.array(events.steps),
+    }
+
+
+def dense_spikes(found: Arrays, shape: tuple[int, int, int]) -> NDArray[np.bool_]:
+    """Spikes (samples, steps, neurons) of arrays sample, step, neuron; those behind the last step are left out."""
+    spikes = np.zeros(shape, np.bool_)
+    keep = (found["step"] >= 0) & (found["step"] < shape[1])
+    spikes[found["sample"][keep], found["step"][keep], found["neuron"][keep]] = True
+    return spikes
+
+
+def twin_spikes(layer: DelayLayer, events: Events) -> NDArray[np.bool_]:
+    """Spikes (samples, steps, neurons) of the layer itself."""
+    run = run_layer(layer, events).spikes
+    if run is None:
+        raise ExportError("a layer of integrating somata has no spikes")
+    return np.asarray(run.dense())
