@@ -39,9 +39,10 @@ def train_command(
     threads: Annotated[int, typer.Option(min=1, help="Threads of the matrix products and scans.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Summary as JSON.")] = False,
 ) -> None:
-    """Train a minGRU network under the constraints of the hardware, or run a study of networks with delays.
+    """Train a minGRU network under the constraints of the hardware, or run a study of networks with delays, or of one
+    network trained four ways: for ideal circuits, for chips in general, for one chip, with a chip in the loop.
 
-    A stopped minGRU training continues.
+    A stopped training or four-way study continues.
     """
     for package in ("torch", "sklearn"):
         if find_spec(package) is None:
@@ -49,7 +50,13 @@ def train_command(
                 f"training needs {package}, which the extra brings: pip install 'spicetwin[train]'"
             )
     from spicetwin.train.delays_run import is_delay_study
+    from spicetwin.train.four_way_settings import is_four_way
 
+    if is_four_way(description):
+        if begin is not None:
+            raise InputError("--begin is for minGRU networks; a four-way study names its start itself")
+        _four_way(description, output, data, table, epochs, seed, threads, as_json)
+        return
     if is_delay_study(description):
         for option, given in (("--begin", begin), ("--table", table)):
             if given is not None:
@@ -115,3 +122,27 @@ def _delay_study(
         emit_json(results)
     else:
         typer.echo("\n\n".join(columns(lines(result)) for result in results))
+
+
+def _four_way(
+    description: Path,
+    output: Path,
+    data: Path | None,
+    table: str | None,
+    epochs: int | None,
+    seed: int | None,
+    threads: int,
+    as_json: bool,
+) -> None:
+    """Run a four-way study and tell its table."""
+    from spicetwin.output import columns
+    from spicetwin.train.four_way_results import lines
+    from spicetwin.train.four_way_run import run_four_way
+    from spicetwin.train.four_way_settings import FourWay
+
+    settings = FourWay.read(description).changed(data=data, seed=seed, epochs=epochs, table=table)
+    result = run_four_way(settings, output, threads, lambda text: typer.echo(text, err=True))
+    if as_json:
+        emit_json(result)
+    else:
+        typer.echo(columns(lines(result)))

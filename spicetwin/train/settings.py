@@ -290,8 +290,9 @@ def section(path: Path, document: Mapping[str, Any], name: str, kind: type[T]) -
     if not isinstance(given, dict):
         raise InputError(f"{path}: {name} = {given!r}; accepted: a table [{name}]")
     defaults = {f.name: f.default for f in fields(kind)}  # type: ignore[arg-type]
-    refuse_unknown(path, f"{name}.", given, tuple(defaults))
-    values = {k: _typed(path, f"{name}.{k}", v, defaults[k]) for k, v in given.items()}
+    prefix = f"{name}." if name else ""
+    refuse_unknown(path, prefix, given, tuple(defaults))
+    values = {k: _typed(path, f"{prefix}{k}", v, defaults[k]) for k, v in given.items()}
     return kind(**values)
 
 

@@ -1,0 +1,72 @@
+"""A four-way study from its description to its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from calibration.table import load, resolve
+from pysim.recurrent.chip import RecurrentChip, TableDraw, draw_published
+from pysim.tasks.ecg import ecg
+from spicetwin.boundary import InputError
+from spicetwin.train.dpi_family import DpiFamily
+from spicetwin.train.four_way import Say, Split, Study
+from spicetwin.train.four_way_figure import draw_four_way
+from spicetwin.train.four_way_results import write_results
+from spicetwin.train.four_way_settings import FourWay
+from spicetwin.train.learning import Family
+
+PUBLISHED = "published"
+
+
+def run_four_way(settings: FourWay, output: Path, threads: int, say: Say) -> dict[str, Any]:
+    """Run a study, or what is left of it; writes values, table and picture into ``output``.
+
+    Raises
+    ------
+    InputError
+        Without the task's data, for a training that diverges, or for a folder of another study.
+    """
+    torch.set_num_threads(threads)
+    study = Study(settings, _SPLITS[settings.family](settings), output, say)
+    found = study.run()
+    result = write_results(study, found)
+    draw_four_way(study, found, output / "four_way.svg")
+    return result
+
+
+def _place(settings: FourWay, what: str) -> Path:
+    if settings.data is None:
+        raise InputError(f"task {settings.task} needs its {what}: key 'data', or --data")
+    return settings.data
+
+
+def _dpi_splits(settings: FourWay) -> tuple[Split, ...]:
+    """Heart beats, each of the test records unseen in turn."""
+    path = _place(settings, "NPZ file of beats")
+
+    def family(record: int, seed: int) -> Family[Any]:
+        del seed  # the split is the same for all seeds
+        task = ecg(path, record)
+        draw = _recurrent_chips(settings, task.channels, task.classes)
+        return DpiFamily(
+            task, settings.network, draw, balance=settings.balance, whole=not settings.validation
+        )
+
+    return tuple(Split(f"record{record}", partial(family, record)) for record in settings.test_records)
+
+
+def _recurrent_chips(settings: FourWay, inputs: int, outputs: int) -> Callable[[int], RecurrentChip]:
+    """Chips of the published spread or of a table."""
+    design = settings.network.design(inputs, outputs)
+    if settings.table == PUBLISHED:
+        return partial(draw_published, design)
+    name = settings.table
+    return TableDraw(load(Path(name) if name.endswith(".json") else resolve(name)), design).chip
+
+
+_SPLITS: dict[str, Callable[[FourWay], tuple[Split, ...]]] = {"dpi": _dpi_splits}
