@@ -101,14 +101,14 @@ def train(
         for k in range(0, len(order), how.batch):
             batch = order[k : k + how.batch]
             seen = noisy(weights, noise, rng)
-            loss, slope = _step(events, classes, delays, keep, batch, seen, weight)
+            loss, slope = batch_gradient(events, classes, delays, keep, batch, seen, weight)
             total += loss * len(batch)
             weights = weights - adam.step(slope, rate)
         losses.append(total / len(order))
     return DelayNet(weights, delays, dt, tau_membrane, tuple(losses))
 
 
-def _step(
+def batch_gradient(
     events: Events,
     classes: IntArray,
     delays: IntArray,
