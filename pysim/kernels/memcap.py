@@ -17,12 +17,12 @@ Array = Any
 @njit(cache=True, parallel=True, error_model="numpy")
 def run(
     start: Array, channel: Array, steps: int, w_in: Array, w_rec: Array, w_out: Array,
-    keep: Array, keep_out: Array, threshold: float, windows: Array,
+    keep: Array, keep_out: Array, threshold: float, floor: float, windows: Array,
     score: Array, count: Array, trace: Array,
 ) -> None:  # fmt: skip
     """Fill ``score`` (samples, windows, outputs) and ``count`` (samples, neurons) of spikes.
 
-    ``trace`` (samples, steps, neurons) takes the membrane before reset, unless it has size 0. Rows of weights are where
+    ``trace`` (samples, steps, neurons) takes the membrane before floor and reset, unless it has size 0. Rows of weights are where
     a spike comes from.
     """
     samples, neurons, outputs = count.shape[0], count.shape[1], w_out.shape[1]
@@ -57,7 +57,7 @@ def run(
                 who[fired] = j
                 fired += over
                 spikes[j] += over
-                v[j] = 0.0 if over else v[j]
+                v[j] = 0.0 if over else max(v[j], floor)
             fed[:] = 0.0
             for f in range(fired):
                 row = w_out[who[f]]

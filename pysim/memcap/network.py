@@ -1,14 +1,14 @@
 r"""Recurrent spiking network with a time constant and a step size per neuron, both set by capacitances.
 
 .. math::
-    V_t = a V_{t-1} (1 - s_{t-1}) + h (x_t W_{in} + s_{t-1} W_{rec}), \quad s_t = [V_t \ge V_{th}]
+    V_t = \max(V_{min}, a V_{t-1} (1 - s_{t-1}) + h (x_t W_{in} + s_{t-1} W_{rec})), \quad s_t = [V_t \ge V_{th}]
 
     U_t = b U_{t-1} + h_{out} (s_t W_{out}), \quad \text{score of a window} = \text{mean of } U_t \text{ over it}
 
 with the exact propagator :math:`a = e^{-\Delta t / \tau}`, :math:`\tau = R C`, and the step of a spike
-:math:`h = q / C` in units of the weights. Spikes are charges, so a membrane only falls between them: on inputs that lie on
-the grid, with a transmission delay of one step, the threshold is crossed on the grid and nowhere else, and nothing is
-approximated. Not in it: the curvature of the memristor and what transistors add
+:math:`h = q / C` in units of the weights. Spikes are charges, so a membrane only falls between them:
+on inputs that lie on the grid, with a transmission delay of one step, the threshold is crossed on the grid and nowhere
+else, and nothing is approximated. Not in it: the curvature of the memristor and what transistors add
 (:class:`pysim.memcap.integrator.LeakyIntegrator`).
 """
 
@@ -59,8 +59,8 @@ class MemcapNetwork:
         Step size relative to that of the weights, C_ref / C times what compensates it.
     dt
         Length of a step (s).
-    threshold
-        Of the neurons.
+    threshold, floor
+        Of the neurons: where they spike and are reset to 0, and where a sink of current ends; ``-inf`` for none.
 
     Raises
     ------
@@ -78,6 +78,7 @@ class MemcapNetwork:
     step: ArrayLike = 1.0
     step_out: ArrayLike = 1.0
     threshold: float = 1.0
+    floor: float = 0.0
 
     def __post_init__(self) -> None:
         """Check; keep read-only arrays."""
@@ -87,6 +88,8 @@ class MemcapNetwork:
             raise ModelError(
                 f"recurrent network: dt = {self.dt!r} s, threshold = {self.threshold!r}; accepted: both above 0"
             )
+        if not self.floor <= 0.0:
+            raise ModelError(f"recurrent network: floor = {self.floor!r}; accepted: 0 or less")
         weights = {n: np.asarray(getattr(self, n), dtype=np.float64) for n in ("w_in", "w_rec", "w_out")}
         shapes = {name: w.shape for name, w in weights.items()}
         neurons = shapes["w_rec"][0] if weights["w_rec"].ndim == 2 else 0
@@ -173,7 +176,7 @@ class MemcapNetwork:
         score = np.empty((events.samples, len(asked), self.outputs))
         count = np.empty((events.samples, self.neurons), dtype=np.int64)
         memcap.run(
-            events.start, events.channel, events.steps, *self.steps(), *self.keeps(), self.threshold, asked,
+            events.start, events.channel, events.steps, *self.steps(), *self.keeps(), self.threshold, self.floor, asked,
             score, count, np.zeros((0, 0, 0)),
         )  # fmt: skip
         return Outcome(score, count)
@@ -188,6 +191,7 @@ class MemcapNetwork:
         count = np.zeros(v.shape, dtype=np.int64)
         for t in range(events.steps):
             v = keep * np.where(s > 0.0, 0.0, v) + (x[:, t] @ w_in + s @ w_rec)
+            v = np.maximum(v, self.floor)
             s = (v >= self.threshold).astype(np.float64)
             count += s.astype(np.int64)
             u = keep_out * u + s @ w_out

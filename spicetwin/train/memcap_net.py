@@ -1,0 +1,198 @@
+"""The recurrent network of the memcapacitive stack in torch: quantised conductances, time constants within a range.
+
+The equations are those of :class:`pysim.memcap.network.MemcapNetwork`, whose kernel runs the forward pass
+(:mod:`spicetwin.train.memcap_kernels`). A weight is a code of a pair of conductances, -levels to levels, times the
+largest weight of its matrix over ``levels``; codes pass gradients straight through. A trained time constant is
+low (high / low)^sigmoid(p).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pysim.delays.events import Events
+from pysim.memcap.chip import TrainedNetwork
+from pysim.memcap.network import MemcapNetwork
+from pysim.tasks.windowed_task import Part, WindowedTask
+from spicetwin.train.memcap_kernels import Recurrent
+from spicetwin.train.memcap_settings import MemcapShape, MemcapTraining
+from spicetwin.train.quantise import Round
+
+FloatArray = NDArray[np.float64]
+
+#: Scale of the starting weights, over the root of the number of their inputs.
+START = {"w_in": 0.7, "w_rec": 0.5, "w_out": 0.5}
+#: Gradients are cut to this norm.
+CUT = 1.0
+
+
+@dataclass(frozen=True)
+class Taus:
+    """Time constants to start with, and what may become of them.
+
+    Attributes
+    ----------
+    start
+        One a neuron (s).
+    trained
+        Train them, within ``range`` (s).
+    absorbed
+        Steps fall as ``unit`` / tau (s): the weights have to make up for it.
+    """
+
+    start: FloatArray
+    range: tuple[float, float]
+    unit: float
+    trained: bool = False
+    absorbed: bool = False
+
+
+class MemcapNet(torch.nn.Module):
+    """Weights and time constants to train.
+
+    Parameters
+    ----------
+    shape
+        Sizes and levels.
+    inputs, outputs, dt
+        Of the task.
+    taus
+        Time constants.
+    seed
+        Of the starting weights.
+    """
+
+    def __init__(
+        self, shape: MemcapShape, inputs: int, outputs: int, dt: float, taus: Taus, seed: int
+    ) -> None:
+        """Random start."""
+        super().__init__()
+        rng = np.random.default_rng([seed, 5])
+        self.shape, self.dt, self.taus = shape, dt, taus
+        sizes = {
+            "w_in": (inputs, shape.neurons),
+            "w_rec": (shape.neurons, shape.neurons),
+            "w_out": (shape.neurons, outputs),
+        }
+        self.weights = torch.nn.ParameterDict()
+        for name, size in sizes.items():
+            start = START[name] / math.sqrt(size[0]) * rng.standard_normal(size)
+            if taus.absorbed and name != "w_out":
+                start = start * taus.start / taus.unit
+            self.weights[name] = torch.nn.Parameter(torch.from_numpy(start))
+        low, high = taus.range
+        share = np.clip(np.log(taus.start / low) / math.log(high / low), 0.02, 0.98)
+        position = torch.from_numpy(np.log(share / (1.0 - share)))
+        self.position = torch.nn.Parameter(position, requires_grad=taus.trained)
+
+    def tau(self) -> Any:
+        """Time constants (s)."""
+        if not self.taus.trained:
+            return torch.from_numpy(self.taus.start)
+        low, high = self.taus.range
+        return low * (high / low) ** torch.sigmoid(self.position)
+
+    def quantised(self) -> dict[str, Any]:
+        """Weights as codes of conductances times their unit."""
+        return {name: quantised(w, self.shape.levels) for name, w in self.weights.items()}
+
+    def forward(
+        self,
+        events: Events,
+        windows: NDArray[np.int64],
+        noise: float = 0.0,
+        draw: torch.Generator | None = None,
+    ) -> Any:
+        """Scores (samples, windows, outputs); ``noise`` is the relative error of weights and time constants."""
+        weights, tau = self.quantised(), self.tau()
+        if noise and draw is not None:
+            weights = {name: w * (1.0 + noise * _normal(w, draw)) for name, w in weights.items()}
+            tau = tau * torch.exp(noise * _normal(tau, draw))
+        step = self.taus.unit / tau if self.taus.absorbed else torch.ones_like(tau)
+        keep_out = torch.full(
+            (weights["w_out"].shape[1],), math.exp(-self.dt / self.shape.tau_out), dtype=torch.float64
+        )
+        return Recurrent.apply(
+            weights["w_in"] * step,
+            weights["w_rec"] * step,
+            weights["w_out"],
+            torch.exp(-self.dt / tau),
+            keep_out,
+            1.0,
+            0.0,
+            events,
+            windows,
+        )
+
+    def trained(self, summary: dict[str, Any] | None = None) -> TrainedNetwork:
+        """What was trained, for the twin and its chips."""
+        with torch.no_grad():
+            weights = {name: w.numpy().copy() for name, w in self.quantised().items()}
+            return TrainedNetwork(
+                w_in=weights["w_in"],
+                w_rec=weights["w_rec"],
+                w_out=weights["w_out"],
+                tau=self.tau().numpy().copy(),
+                tau_out=self.shape.tau_out,
+                dt=self.dt,
+                tau_low=self.taus.unit,
+                absorbed=self.taus.absorbed,
+                summary=summary or {},
+            )
+
+
+def quantised(weight: Any, levels: int) -> Any:
+    """Nearest of ``2 levels + 1`` values in equal steps between -max and max of the matrix."""
+    unit = weight.detach().abs().max() / levels
+    return Round.apply(weight / unit) * unit
+
+
+def train(net: MemcapNet, task: WindowedTask, how: MemcapTraining, seed: int) -> float:
+    """Train in place with Adam on the cross-entropy of all windows; the best epoch by validation stays.
+
+    Returns
+    -------
+    float
+        Its validation accuracy.
+    """
+    rng, draw = np.random.default_rng([seed, 6]), torch.Generator().manual_seed(seed)
+    events, classes = Events.from_dense(task.train.x), torch.from_numpy(task.train.y)
+    checked = Events.from_dense(task.validation.x)
+    groups: list[dict[str, Any]] = [{"params": list(net.weights.parameters()), "lr": how.rate}]
+    if net.taus.trained:
+        groups.append({"params": [net.position], "lr": how.rate_tau})
+    optimiser = torch.optim.Adam(groups)
+    batches = -(-events.samples // how.batch)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, how.epochs * batches)
+    best, kept = -1.0, {}
+    for _ in range(how.epochs):
+        order = rng.permutation(events.samples)
+        for k in range(0, len(order), how.batch):
+            chosen = order[k : k + how.batch]
+            score = net(events.select(chosen), task.windows, how.noise, draw)
+            loss = torch.nn.functional.cross_entropy(score.flatten(0, 1), classes[chosen].flatten())
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_([p for g in groups for p in g["params"]], CUT)
+            optimiser.step()
+            schedule.step()
+        found = accuracy(net.trained().ideal(), checked, task.validation, task.windows)
+        if found > best:
+            best, kept = found, {name: value.clone() for name, value in net.state_dict().items()}
+    net.load_state_dict(kept)
+    return best
+
+
+def accuracy(network: MemcapNetwork, events: Events, part: Part, windows: NDArray[np.int64]) -> float:
+    """Share of right answers over samples and windows."""
+    return float((network.run(events, windows).answer == part.y).mean())
+
+
+def _normal(like: Any, draw: torch.Generator) -> Any:
+    return torch.randn(like.shape, generator=draw, dtype=like.dtype)
