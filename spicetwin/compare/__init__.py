@@ -84,8 +84,10 @@ def _compare_denram(pool: Pool, output: Path | None, quick: bool, table: str) ->
 
 def _compare_memcap(pool: Pool, output: Path | None, quick: bool, table: str) -> Sequence[Check]:
     from spicetwin.compare.memcap import compare_memcap, write_points
+    from spicetwin.compare.memcap_neuron import compare_neuron, write_spikes
 
-    comparison = compare_memcap(pool, quick=quick)
+    comparison, neuron = compare_memcap(pool, quick=quick), compare_neuron(pool, quick=quick)
     if output is not None:
         write_points(comparison, output)
-    return comparison.checks()
+        write_spikes(neuron, output.with_name(f"{output.stem}_spikes{output.suffix}"))
+    return (*comparison.checks(), *neuron.checks())
