@@ -40,7 +40,8 @@ def train_command(
     as_json: Annotated[bool, typer.Option("--json", help="Summary as JSON.")] = False,
 ) -> None:
     """Train a minGRU network under the constraints of the hardware, or run a study of networks with delays, or of one
-    network trained four ways: for ideal circuits, for chips in general, for one chip, with a chip in the loop.
+    network trained four ways: for ideal circuits, for chips in general, for one chip, with a chip in the loop; or
+    compare time constants of recurrent memcapacitive networks.
 
     A stopped training or four-way study continues.
     """
@@ -51,11 +52,18 @@ def train_command(
             )
     from spicetwin.train.delays_run import is_delay_study
     from spicetwin.train.four_way_settings import is_four_way
+    from spicetwin.train.memcap_settings import is_memcap_study
 
     if is_four_way(description):
         if begin is not None:
             raise InputError("--begin is for minGRU networks; a four-way study names its start itself")
         _four_way(description, output, data, table, epochs, seed, threads, as_json)
+        return
+    if is_memcap_study(description):
+        for option, given in (("--begin", begin), ("--table", table)):
+            if given is not None:
+                raise InputError(f"{option} is for minGRU networks; this file describes a study of its own")
+        _memcap_study(description, output, data, epochs, seed, threads, as_json)
         return
     if is_delay_study(description):
         for option, given in (("--begin", begin), ("--table", table)):
@@ -146,3 +154,22 @@ def _four_way(
         emit_json(result)
     else:
         typer.echo(columns(lines(result)))
+
+
+def _memcap_study(
+    description: Path,
+    output: Path,
+    data: Path | None,
+    epochs: int | None,
+    seed: int | None,
+    threads: int,
+    as_json: bool,
+) -> None:
+    """Run a comparison of time constants and print its tables."""
+    from spicetwin.output import columns
+    from spicetwin.train.memcap_run import lines, run_comparison
+    from spicetwin.train.memcap_settings import MemcapSettings
+
+    settings = MemcapSettings.read(description).changed(data, epochs, seed)
+    result = run_comparison(settings, output, threads, lambda text: typer.echo(text, err=True))
+    emit_json(result) if as_json else typer.echo(columns(lines(result)))
