@@ -139,6 +139,8 @@ class Specification:
             key = next(k for k in error.instance if k not in known)
             where.append(key)
             message = f"unknown key {key!r}; accepted: {', '.join(known)}"
+        elif isinstance(error.schema, dict) and "description" in error.schema:
+            message += f"; accepted: {error.schema['description']}"
         raise self.error(where, message)
 
     def _check_numbers(self, value: Any, path: tuple[str | int, ...]) -> None:

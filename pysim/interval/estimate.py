@@ -29,6 +29,8 @@ FloatArray = NDArray[np.float64]
 LEAST = 16
 #: Ratio between the numbers of chips at which the stop is looked at: each look is a chance to stop by luck.
 LOOKS = 1.25
+#: Fewest pairs of chips for a share: its interval would span everything.
+LEAST_PAIRS = 8
 _RESAMPLES, _BOOTSTRAP_SEED = 400, 20_260_101
 
 
@@ -101,9 +103,9 @@ def over_chips(
     sd = float(values.std(ddof=1)) if n > 1 else float("nan")
     half = float("nan")
     if n > 1:
-        half = float(stdtrit(n - 1, 0.975)) * max(sd, resolution / np.sqrt(12.0)) / np.sqrt(n)
+        half = float(stdtrit(n - 1, 0.975) * max(sd, resolution / np.sqrt(12.0)) / np.sqrt(n))
     p2_5, median, p97_5 = (float(p) for p in np.percentile(values, [2.5, 50.0, 97.5]))
-    low, high = max(mean - half, bounds[0]), min(mean + half, bounds[1])
+    low, high = float(max(mean - half, bounds[0])), float(min(mean + half, bounds[1]))
     if n == 1:
         low = high = half
     return Mean(mean, low, high, half, sd, p2_5, median, p97_5, n)
@@ -129,8 +131,10 @@ def shares(sources: tuple[str, ...], a: FloatArray, b: FloatArray, copies: Float
         Values of the pairs, shape (pairs,).
     copies
         Values of A with B's part of each source, shape (sources, pairs).
+
+    NaN below :data:`LEAST_PAIRS` pairs, and where the metric does not vary.
     """
-    if len(a) < 2:
+    if len(a) < LEAST_PAIRS:
         nothing = (float("nan"),) * 6
         return tuple(Share(source, *nothing) for source in sources)
     pick = np.random.default_rng(_BOOTSTRAP_SEED).integers(0, len(a), (_RESAMPLES, len(a)))

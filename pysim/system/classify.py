@@ -138,12 +138,8 @@ class Classification:
         samples = len(self.labels)
         cells = samples * self.signal.steps * np.array([n.outputs for n in self.network.layers])
         confusion = np.bincount(self.labels * self.classes + decided, minlength=self.classes**2)
-        numbers = [
-            np.mean(decided == self.labels),
-            energy / samples,
-            *(operations / samples),
-            *(active / cells),
-        ]
+        accuracy = float(np.mean(decided == self.labels))
+        numbers = [accuracy, *(energy / samples), *(operations / samples), *(active / cells)]
         # An energy that a table does not have is told by -1: the numbers of a run are finite.
         plain = [-1.0 if np.isnan(number) else float(number) for number in numbers]
         return (*plain, *(float(count) for count in confusion))

@@ -15,6 +15,7 @@ from pysim.mingru.streams import digest
 from pysim.seeds import SourceSeeds
 from pysim.system.layer import (
     SOURCES,
+    T_REFERENCE,
     Circuit,
     Conditions,
     Drawing,
@@ -151,6 +152,31 @@ class SystemNetwork:
             raise ModelError(f"source {unknown[0]!r} cannot be drawn; accepted: {', '.join(SOURCES)}")
         seeds = seed if isinstance(seed, SourceSeeds) else SourceSeeds(seed)
         return SystemChip(self, self.tables(tables), seeds, tuple(s for s in SOURCES if s in sources))
+
+    def spreading(
+        self,
+        tables: Tables,
+        sources: Sequence[str] = SOURCES,
+        temperature: tuple[float, float] = (T_REFERENCE, T_REFERENCE),
+        time: tuple[float, float] = (1.0, 1.0),
+    ) -> tuple[str, ...]:
+        """Sources out of ``sources`` that the tables give a spread, or a range of conditions."""
+        found = set()
+        if temperature[1] > temperature[0]:
+            found.add("temperature")
+        if time[1] > time[0]:
+            found.add("drift")
+        for layer, table in zip(self.layers, self.tables(tables), strict=True):
+            found |= set(layer.drawable) & {"noise", "drift"}
+            if table is None:
+                found |= set(layer.drawable)
+                continue
+            blocks = {entry.split(".")[0] for entry in layer.needs}
+            entries = [e for name, e in table.entries.items() if name.split(".")[0] in blocks]
+            spread = {v.source for e in entries for v in e.variation if v.sigma != 0.0}
+            fitted = {"fit"} if any(e.covariance.parameters for e in entries) else set()
+            found |= (spread | fitted) & set(layer.drawable)
+        return tuple(source for source in SOURCES if source in found and source in sources)
 
     def run(
         self,

@@ -41,6 +41,9 @@ def characterise_command(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Simulator processes; all cores when left out.")
     ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="tcp://HOST:PORT", help="Dask scheduler in place of processes here.")
+    ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Limit of one point in seconds.")] = 60.0,
     cache: Annotated[bool, typer.Option(help="Take known points from the result cache.")] = True,
     resume: Annotated[bool, typer.Option(help="Continue an interrupted run of the same plan.")] = True,
@@ -67,13 +70,22 @@ def characterise_command(
         seed=seed,
         process_name=process,
     )
-    folder = default_cache_dir() if cache else None
-    failures = output.with_name(f"{output.stem}-failures")
-    with (
-        Pool(jobs, timeout=timeout, cache=folder, failures=failures) as pool,
-        PlanProgress(testbench) as progress,
-    ):
-        result = characterise(plan, output, pool, progress=progress, resume=resume)
+    if scheduler is not None:
+        if jobs is not None:
+            raise InputError("--jobs and --scheduler exclude each other; accepted: one")
+        from spicetwin.cluster import Cluster
+
+        with Cluster(scheduler) as cluster, PlanProgress(testbench) as progress:
+            workers = cluster.simulators(timeout=timeout, cache=cache)
+            result = characterise(plan, output, workers, progress=progress, resume=resume)
+    else:
+        folder = default_cache_dir() if cache else None
+        failures = output.with_name(f"{output.stem}-failures")
+        with (
+            Pool(jobs, timeout=timeout, cache=folder, failures=failures) as pool,
+            PlanProgress(testbench) as progress,
+        ):
+            result = characterise(plan, output, pool, progress=progress, resume=resume)
     _report(plan, result, as_json)
     if result.failures:
         raise typer.Exit(FAILED)

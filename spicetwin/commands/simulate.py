@@ -26,18 +26,52 @@ def simulate_command(
         int | None, typer.Option(min=1, help="Number of drawn chips, instead of the file's.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed, instead of the file's.")] = None,
+    half_width: Annotated[
+        float | None,
+        typer.Option(
+            "--half-width", help="Stop when that of the 95 % interval is this small (networks of layers)."
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes for the chips of a network of layers; all cores.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="tcp://HOST:PORT", help="Dask scheduler in place of processes.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for a one-page report (networks of layers).")
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="Continue an interrupted run of the same network.")] = True,
     backend: Annotated[str, typer.Option(help="numba (compiled) or numpy (the definition, slow).")] = "numba",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="netCDF file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Summary as JSON.")] = False,
 ) -> None:
-    """Run a network on drawn chips: a DPI population, or a minGRU network on a task, with 95 % intervals."""
+    """Run a network on drawn chips, with 95 % intervals.
+
+    A DPI population; a minGRU network on a task; or layers of any families with the share of the variance that each
+    source of spread has, stopping at a requested half-width.
+    """
     from pysim.integrators import TOLERANCE
     from pysim.mingru.specification import describes_mingru
     from pysim.population import rate_response
     from pysim.specification import Specification, build
+    from spicetwin.system.build import describes_system
 
     if backend not in ("numba", "numpy"):
         raise typer.BadParameter(f"backend {backend!r}; accepted: numba, numpy")
+    if describes_system(network):
+        _simulate_system(
+            network, chips, seed, half_width, jobs, scheduler, output, report, resume=resume, as_json=as_json
+        )
+        return
+    for option, value in (
+        ("--half-width", half_width),
+        ("--jobs", jobs),
+        ("--scheduler", scheduler),
+        ("--report", report),
+    ):
+        if value is not None:
+            raise typer.BadParameter(f"{option} needs a network of layers; accepted: a file with [[layers]]")
     if describes_mingru(network):
         _simulate_mingru(network, chips, seed, backend, output, as_json=as_json)
         return
@@ -61,6 +95,37 @@ def simulate_command(
         output.parent.mkdir(parents=True, exist_ok=True)
         write_netcdf(dataset(specification, built, result, response, summary), output)
     emit_json(summary) if as_json else typer.echo(_text(summary))
+
+
+def _simulate_system(
+    path: Path,
+    chips: int | None,
+    seed: int | None,
+    half_width: float | None,
+    jobs: int | None,
+    scheduler: str | None,
+    output: Path | None,
+    report: Path | None,
+    *,
+    resume: bool,
+    as_json: bool,
+) -> None:
+    from spicetwin.system.build import read_system
+    from spicetwin.system.simulate import simulate_system, workers
+    from spicetwin.system.summary import summary, text
+
+    system = read_system(path, chips=chips, seed=seed, half_width=half_width)
+    with workers(jobs, scheduler) as found:
+        result = simulate_system(system, output, found, resume=resume)
+    if output is not None:
+        from spicetwin.system.files import write_result
+
+        write_result(result, output)
+    if report is not None:
+        from spicetwin.system.report import write_report
+
+        write_report(result, report)
+    emit_json(summary(result)) if as_json else typer.echo(text(result))
 
 
 def _simulate_mingru(

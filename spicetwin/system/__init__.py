@@ -1,0 +1,1 @@
+"""Mixed networks from a description to intervals, files and reports, on one machine or a cluster."""
