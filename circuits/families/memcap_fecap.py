@@ -19,11 +19,13 @@ from circuits.testbench import Conditions, Observable, Testbench
 #: Order of the quantiles of the downward thresholds: any that is far from the upward one stands for independence.
 ORDER = np.array([4, 7, 2, 5, 8, 3, 6, 1])
 LARGEST_ARGUMENT, LARGEST_EXPONENT = 40.0, 200.0
+#: Share of its threshold below which a voltage switches nothing, for the netlist's power.
+LEAST_FIELD = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fecap(Circuit):
-    """Ferroelectric capacitor: eight hysterons, dielectric, leakage."""
+    """Ferroelectric capacitor: eight hysterons with nucleation-limited switching, imprint, dielectric, leakage."""
 
     name: ClassVar[str] = "fecap"
     family: ClassVar[str] = "memcap"
@@ -36,31 +38,45 @@ class Fecap(Circuit):
         0.5, "C/m^2", (1e-4, 10.0), "polarisation that switches, 2 P_r", "assumed; order of recipe fecap_pund"
     )
     v_up: float = param(
-        0.9, "V", (-10.0, 10.0), "median threshold upwards", "assumed; order of recipe fecap_forc"
+        0.9,
+        "V",
+        (1e-3, 10.0),
+        "median voltage above v_imprint that switches up in t_switch",
+        "assumed; order of recipe fecap_forc",
     )
     w_up: float = param(0.15, "V", (1e-3, 5.0), "width of its distribution")
     v_down: float = param(
-        -1.0, "V", (-10.0, 10.0), "median threshold downwards", "assumed; order of recipe fecap_forc"
+        -1.0,
+        "V",
+        (-10.0, -1e-3),
+        "median voltage from v_imprint on that switches down in t_switch",
+        "assumed; order of recipe fecap_forc",
     )
     w_down: float = param(0.15, "V", (1e-3, 5.0), "width of its distribution")
-    k_switch: float = param(1e7, "Hz", (1.0, 1e12), "rate at which switching saturates")
-    s_switch: float = param(0.05, "V", (1e-3, 1.0), "volts per e-fold of the rate")
+    v_imprint: float = param(0.0, "V", (-5.0, 5.0), "voltage without field: shift of the loop")
+    t_switch: float = param(1e-6, "s", (1e-12, 1e3), "time in which v_up and v_down switch", "assumed")
+    t_inf: float = param(1e-10, "s", (1e-15, 1.0), "switching time at infinite voltage", "assumed")
+    m_switch: float = param(2.0, "1", (0.2, 8.0), "exponent of the voltage; Merz's law: 1", "assumed")
     i_leak: float = param(1.0, "A/m^2", (0.0, 1e6), "leakage per area at v_leak asinh(1)")
     v_leak: float = param(0.5, "V", (0.02, 100.0), "volts per e-fold of the leakage")
     p_start: float = param(0.0, "1", (0.0, 1.0), "state of every hysteron at the start of a transient")
 
     def __post_init__(self) -> None:
-        """Check bounds, and that every hysteron switches up above where it switches down."""
+        """Check bounds, that every hysteron switches up above and down below the imprint, and the times."""
         super().__post_init__()
         up, down = self.thresholds()
-        if np.any(up <= down):
+        if np.any(up <= 0.0) or np.any(down >= 0.0):
             raise ParameterError(
-                f"{self.name}: a hysteron would switch up at {up[up <= down][0]:.3g} V and down at "
-                f"{down[up <= down][0]:.3g} V; accepted: v_up above v_down by more than the widths"
+                f"{self.name}: a hysteron would switch up {up.min():.3g} V above and down {-down.max():.3g} V "
+                "below the imprint; accepted: medians further from it than 2.7 widths"
+            )
+        if self.t_inf >= self.t_switch:
+            raise ParameterError(
+                f"{self.name}: t_inf = {self.t_inf:g} s; accepted: below t_switch = {self.t_switch:g} s"
             )
 
     def thresholds(self) -> tuple[FloatArray, FloatArray]:
-        """Voltages (V) at half of the saturated rate, upwards and downwards, of every hysteron."""
+        """Voltages (V) from the imprint on that switch in ``t_switch``, upwards and downwards, of every hysteron."""
         u = (2.0 * np.arange(1, 9) - 1.0) / 16.0
         d = (2.0 * ORDER - 1.0) / 16.0
         return (
@@ -76,9 +92,28 @@ class Fecap(Circuit):
     def rate(self, p: FloatArray, v: float) -> FloatArray:
         """dp/dt of every hysteron (1/s)."""
         on, off = self.thresholds()
-        up = 1.0 + np.exp(np.clip((on - v) / self.s_switch, -LARGEST_EXPONENT, LARGEST_EXPONENT))
-        down = 1.0 + np.exp(np.clip((v - off) / self.s_switch, -LARGEST_EXPONENT, LARGEST_EXPONENT))
-        return np.asarray(self.k_switch * ((1.0 - p) / up - p / down))
+        field = v - self.v_imprint
+        return np.asarray(self._speed(field, on) * (1.0 - p) - self._speed(-field, -off) * p)
+
+    def _speed(self, field: float, threshold: FloatArray) -> FloatArray:
+        """Rate (1/s) of nucleation-limited switching at a voltage along the drive, by hysteron."""
+        span = np.log(self.t_switch / self.t_inf)
+        exponent = span * (threshold / np.maximum(field, LEAST_FIELD * threshold)) ** self.m_switch
+        return np.asarray(np.exp(-np.minimum(exponent, LARGEST_EXPONENT)) / self.t_inf)
+
+    def coercive(self, ramp: float) -> tuple[float, float]:
+        """Voltages (V) at which a ramp (V/s) switches half, up and down, by hand."""
+        span, m = float(np.log(self.t_switch / self.t_inf)), self.m_switch
+
+        def at(threshold: float) -> float:
+            # The integral of the rate over a ramp is its last value times V/(m L y^-m) over the ramp; y by iteration.
+            y = 1.0
+            for _ in range(50):
+                needed = y ** (m + 1.0) * threshold / (np.log(2.0) * m * span * ramp * self.t_inf)
+                y = (span / max(float(np.log(needed)), 1.0)) ** (1.0 / m)
+            return threshold * y
+
+        return self.v_imprint + at(self.v_up), self.v_imprint - at(-self.v_down)
 
     def charge(self, p: FloatArray, v: FloatArray) -> FloatArray:
         """Charge (C) since the start, from states with hysterons along the first axis."""

