@@ -26,12 +26,18 @@ T = TypeVar("T")
 PROCESS = "generic130"
 #: Calibration points: state, gate of the current source (V), threshold (V), simulated time (s).
 POINTS: tuple[tuple[float, float, float, float], ...] = (
-    (0.0, 1.44, 0.3, 3e-3),
-    (0.0, 1.47, 0.3, 6e-3),
-    (0.0, 1.5, 0.25, 12e-3),
-    (1.0, 1.44, 0.25, 3e-3),
-    (1.0, 1.47, 0.3, 8e-3),
-    (1.0, 1.5, 0.3, 20e-3),
+    (0.0, 1.42, 0.3, 1.5e-3),
+    (0.0, 1.44, 0.25, 2.1e-3),
+    (0.0, 1.47, 0.3, 4e-3),
+    (0.0, 1.5, 0.25, 8e-3),
+    (0.0, 1.5, 0.3, 12e-3),
+    (0.5, 1.42, 0.25, 1.3e-3),
+    (0.5, 1.47, 0.27, 4e-3),
+    (0.5, 1.5, 0.27, 11e-3),
+    (1.0, 1.42, 0.27, 1.6e-3),
+    (1.0, 1.44, 0.3, 3e-3),
+    (1.0, 1.47, 0.25, 4.5e-3),
+    (1.0, 1.5, 0.3, 15e-3),
 )
 
 
@@ -131,12 +137,15 @@ def currents(pool: Pool, dut: MemcapNeuron, biases: Sequence[float]) -> dict[flo
     return found
 
 
-def twin_of(found: MembraneCurrents, stage: Stage, t_pulse: float, bench: NeuronSpikes) -> SpikingCell:
-    """Twin of a testbench's neuron: declared devices, measured currents, calibrated stage."""
+def twin_of(
+    found: MembraneCurrents, stage: Stage, t_pulse: float, bench: NeuronSpikes, q_edge: float = 0.0
+) -> SpikingCell:
+    """Twin of a testbench's neuron: declared devices, measured currents, calibrated stage, charge of input edges."""
     dut = bench.dut
     cell = LeakyIntegrator(
         state=dut.x_start, c_low=dut.area * dut.c_low, c_high=dut.area * dut.c_high,
-        resistance=dut.r_m, v_sinh=dut.v_sinh, c_par=stage.c_par, **dataclasses.asdict(found),
+        resistance=dut.r_m, v_sinh=dut.v_sinh, c_par=stage.c_par,
+        q_edge=q_edge, **dataclasses.asdict(found),
     )  # fmt: skip
     return SpikingCell(
         cell=cell, v_threshold=bench.v_th * (1.0 + stage.v_slope) + stage.v_offset, v_reset=stage.v_reset,
