@@ -48,10 +48,11 @@ def simulate_command(
 ) -> None:
     """Run a network on drawn chips, with 95 % intervals.
 
-    A DPI population; a minGRU network on a task; or layers of any families with the share of the variance that each
-    source of spread has, stopping at a requested half-width.
+    A DPI population; a minGRU or a memcapacitive recurrent network on a task; or layers of any families, with the
+    share of the variance that each source of spread has, stopping at a requested half-width.
     """
     from pysim.integrators import TOLERANCE
+    from pysim.memcap.specification import describes_memcap
     from pysim.mingru.specification import describes_mingru
     from pysim.population import rate_response
     from pysim.specification import Specification, build
@@ -72,6 +73,9 @@ def simulate_command(
     ):
         if value is not None:
             raise typer.BadParameter(f"{option} needs a network of layers; accepted: a file with [[layers]]")
+    if describes_memcap(network):
+        _simulate_memcap(network, chips, seed, backend, output, as_json=as_json)
+        return
     if describes_mingru(network):
         _simulate_mingru(network, chips, seed, backend, output, as_json=as_json)
         return
@@ -126,6 +130,20 @@ def _simulate_system(
 
         write_report(result, report)
     emit_json(summary(result)) if as_json else typer.echo(text(result))
+
+
+def _simulate_memcap(
+    path: Path, chips: int | None, seed: int | None, backend: Any, output: Path | None, *, as_json: bool
+) -> None:
+    from spicetwin import memcap_chips
+
+    experiment, run = memcap_chips.simulate_memcap(path, chips=chips, seed=seed, backend=backend)
+    if output is not None:
+        memcap_chips.write_chips(experiment, run, path, output)
+    if as_json:
+        emit_json(memcap_chips.summary(experiment, run))
+    else:
+        typer.echo(memcap_chips.text(experiment, run))
 
 
 def _simulate_mingru(

@@ -29,13 +29,13 @@ STEEPNESS = 2.0
 @njit(cache=True, parallel=True, error_model="numpy")
 def backward(
     start: Array, channel: Array, steps: int, w_rec: Array, w_out: Array, keep: Array, keep_out: Array,
-    threshold: float, floor: float, steepness: float, windows: Array, slope: Array, trace: Array,
+    threshold: float, floor: float, steepness: float, windows: Array, slope: Array, slope_count: Array, trace: Array,
     d_in: Array, d_rec: Array, d_out: Array, d_keep: Array, d_keep_out: Array,
 ) -> None:  # fmt: skip
-    """Add gradients given that of the scores, ``slope`` (samples, windows, outputs); a set of sums a block of samples.
+    """Add gradients given those of the scores (samples, windows, outputs) and of the spike counts (samples, neurons).
 
-    ``d_in`` (blocks, inputs, neurons) and so on; the caller sums over blocks, in an order that no number of threads
-    changes.
+    There is a set of sums a block of samples, ``d_in`` (blocks, inputs, neurons) and so on; the caller sums over blocks,
+    in an order that no number of threads changes.
     """
     samples, neurons, outputs = trace.shape[0], trace.shape[2], w_out.shape[1]
     blocks = d_in.shape[0]
@@ -65,7 +65,7 @@ def backward(
                         d_keep_out[b, c] += g[t, c] * u[t - 1, c]
             later[:] = 0.0
             for t in range(steps - 1, -1, -1):
-                now[:] = 0.0
+                now[:] = slope_count[n]
                 for q in range(neurons):
                     if later[q] != 0.0:
                         for j in range(neurons):
@@ -98,7 +98,7 @@ BLOCKS = 4
 
 
 class Recurrent(torch.autograd.Function):
-    """Scores (samples, windows, outputs) of the network; weights are steps of the membranes."""
+    """Scores (samples, windows, outputs) and spike counts (samples, neurons); weights are steps of the membranes."""
 
     @staticmethod
     def forward(
@@ -116,15 +116,15 @@ class Recurrent(torch.autograd.Function):
         rest: Any = (*weights, threshold, floor, windows, score, count, trace)
         memcap.run(events.start, events.channel, events.steps, *rest)
         context.kept = (weights, threshold, floor, events, windows, trace)
-        return torch.from_numpy(score)
+        return torch.from_numpy(score), torch.from_numpy(count.astype(np.float64))
 
     @staticmethod
-    def backward(context: Any, slope: Any) -> Any:
+    def backward(context: Any, slope: Any, slope_count: Any) -> Any:
         """Through time."""
         (w_in, w_rec, w_out, keep, keep_out), threshold, floor, events, windows, trace = context.kept
         sums: Any = [np.zeros((BLOCKS, *w.shape)) for w in (w_in, w_rec, w_out, keep, keep_out)]
         backward(
             events.start, events.channel, events.steps, w_rec, w_out, keep, keep_out, threshold, floor, STEEPNESS,
-            windows, np.ascontiguousarray(slope.numpy()), trace, *sums,
+            windows, np.ascontiguousarray(slope.numpy()), np.ascontiguousarray(slope_count.numpy()), trace, *sums,
         )  # fmt: skip
         return (*(torch.from_numpy(s.sum(axis=0)) for s in sums), None, None, None, None)

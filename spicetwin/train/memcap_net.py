@@ -30,6 +30,8 @@ FloatArray = NDArray[np.float64]
 START = {"w_in": 0.7, "w_rec": 0.5, "w_out": 0.5}
 #: Gradients are cut to this norm.
 CUT = 1.0
+#: Spikes a sample below which a neuron is silent, and the weight of silence in the loss.
+LEAST, QUIET = 3.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class MemcapNet(torch.nn.Module):
         noise: float = 0.0,
         draw: torch.Generator | None = None,
     ) -> Any:
-        """Scores (samples, windows, outputs); ``noise`` is the relative error of weights and time constants."""
+        """Scores and spike counts; ``noise`` is the relative error of weights and time constants."""
         weights, tau = self.quantised(), self.tau()
         if noise and draw is not None:
             weights = {name: w * (1.0 + noise * _normal(w, draw)) for name, w in weights.items()}
@@ -175,8 +177,10 @@ def train(net: MemcapNet, task: WindowedTask, how: MemcapTraining, seed: int) ->
         order = rng.permutation(events.samples)
         for k in range(0, len(order), how.batch):
             chosen = order[k : k + how.batch]
-            score = net(events.select(chosen), task.windows, how.noise, draw)
+            score, count = net(events.select(chosen), task.windows, how.noise, draw)
             loss = torch.nn.functional.cross_entropy(score.flatten(0, 1), classes[chosen].flatten())
+            # Silent neurons hardly learn: the mean count of each is held above LEAST.
+            loss = loss + QUIET * torch.relu(1.0 - count.mean(dim=0) / LEAST).square().mean()
             optimiser.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_([p for g in groups for p in g["params"]], CUT)

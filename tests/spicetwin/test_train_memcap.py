@@ -38,16 +38,17 @@ def looped(x: Any, w_in: Any, w_rec: Any, w_out: Any, keep: Any, keep_out: Any) 
     """The same network written step by step in torch."""
     v = s = torch.zeros(len(x), w_rec.shape[0], dtype=torch.float64)
     u, history = torch.zeros(len(x), w_out.shape[1], dtype=torch.float64), []
+    count = torch.zeros_like(v)
     for t in range(x.shape[1]):
         v = keep * v * (1 - s.detach()) + x[:, t] @ w_in + s @ w_rec
         # The surrogate sees a neuron on its floor as one at its floor; what it carries on has no slope there.
         floored = v.clamp(min=FLOOR)
         s = Step.apply(v + (floored - v).detach() - 1.0)
-        v = floored
+        v, count = floored, count + s
         u = keep_out * u + s @ w_out
         history.append(u)
     trace = torch.stack(history, dim=1)
-    return torch.stack([trace[:, a:b].mean(dim=1) for a, b in WINDOWS], dim=1)
+    return torch.stack([trace[:, a:b].mean(dim=1) for a, b in WINDOWS], dim=1), count
 
 
 def parameters(seed: int = 0) -> list[Any]:
@@ -69,12 +70,14 @@ def spikes(samples: int = 9) -> Any:
 def test_scores_and_gradients_equal_those_of_a_loop_in_torch() -> None:
     """Every weight and every propagator, the reset's own gradient left out in both."""
     x, ours, theirs = spikes(), parameters(), parameters()
-    found = Recurrent.apply(*ours, 1.0, FLOOR, Events.from_dense(x), WINDOWS)
-    wanted = looped(torch.tensor(x, dtype=torch.float64), *theirs)
+    found, count = Recurrent.apply(*ours, 1.0, FLOOR, Events.from_dense(x), WINDOWS)
+    wanted, counted = looped(torch.tensor(x, dtype=torch.float64), *theirs)
     assert torch.allclose(found, wanted, rtol=1e-12, atol=1e-12)
-    pull = torch.tensor(np.random.default_rng(3).normal(size=found.shape))
-    (found * pull).sum().backward()
-    (wanted * pull).sum().backward()
+    assert torch.equal(count, counted)
+    rng = np.random.default_rng(3)
+    pull, press = (torch.tensor(rng.normal(size=shape)) for shape in (found.shape, count.shape))
+    ((found * pull).sum() + (count * press).sum()).backward()
+    ((wanted * pull).sum() + (counted * press).sum()).backward()
     for one, other in zip(ours, theirs, strict=True):
         assert float(other.grad.abs().max()) > 0.0
         assert torch.allclose(one.grad, other.grad, rtol=1e-9, atol=1e-11)
@@ -91,7 +94,7 @@ def test_training_runs_the_equations_of_the_numpy_twin(absorbed: bool) -> None:
     with torch.no_grad():
         for weight in model.weights.values():
             weight.mul_(3.0)
-        score = model(Events.from_dense(x), WINDOWS).numpy()
+        score = model(Events.from_dense(x), WINDOWS)[0].numpy()
     twin: MemcapNetwork = model.trained().ideal()
     outcome = twin.run(Events.from_dense(x), WINDOWS, "numpy")
     assert outcome.count.sum() > 0
