@@ -212,6 +212,7 @@ class Recipe:
     step: float | None = None
     relative_sigma: bool = False
     cluster: str | None = None
+    reader: str = ""
     notes: tuple[str, ...] = ()
     reduction: Reduction | None = None
     conditions: Mapping[str, float | str] = field(default_factory=dict)
@@ -319,7 +320,7 @@ class _Parser:
             "recipe data response parameters",
         )
         head = self.keys(table["recipe"], "[recipe]", "kind notes step relative_sigma cluster", "name title")
-        data = self.keys(table["data"], "[data]", "split group medians where", "source")
+        data = self.keys(table["data"], "[data]", "split group medians where reader", "source")
         kind = self.choice(head.get("kind", "laws"), get_args(Kind), "kind")
         responses = tuple(self.response(r, kind) for r in self.rows(table, "response"))
         return Recipe(
@@ -346,6 +347,7 @@ class _Parser:
             step=head.get("step"),
             relative_sigma=bool(head.get("relative_sigma")),
             cluster=head.get("cluster"),
+            reader=data.get("reader", ""),
             notes=tuple(head.get("notes", ())),
             reduction=self.reduction(table["reduce"]) if "reduce" in table else None,
             conditions={k: self.value(v, k) for k, v in table.get("conditions", {}).items()},

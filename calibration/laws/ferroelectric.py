@@ -28,6 +28,15 @@ def switched_polarisation(v: Values, p_s: Values, v_c: Values, width: Values, sk
     return np.asarray(p_s * share(v, v_c, width, skew), dtype=np.float64)
 
 
+def loop_branch(
+    v: Values, p_s: Values, v_c: Values, width: Values, skew: Values, p_0: Values, line: Values
+) -> FloatArray:
+    """Branch of a plain loop: switched polarisation on a line of dielectric and leakage."""
+    return np.asarray(
+        p_0 + np.asarray(line) * np.asarray(v) + p_s * share(v, v_c, width, skew), dtype=np.float64
+    )
+
+
 def reversal_curve(
     v: Values,
     v_r: Values,
@@ -59,6 +68,20 @@ def ferro_background(
     return np.asarray(c * (1.0 + np.asarray(bow) * bias) * ramp + np.asarray(g) * bias + i_offset)
 
 
+def butterfly_capacitance(
+    v: Values, c: Values, bow: Values, q_s: Values, v_c: Values, width: Values, skew: Values
+) -> FloatArray:
+    """Capacitance of a branch of a butterfly: dielectric, and the peak where hysterons switch."""
+    bias = np.asarray(v, dtype=np.float64)
+    power = 1.0 / np.asarray(skew, dtype=np.float64)
+    z = np.clip((bias - v_c) / width, -STEEPEST, STEEPEST)
+    odds = power * np.log(2.0) + np.log(-np.expm1(-power * np.log(2.0)))
+    # d share/dV = s/w share (1 - share^(1/s)).
+    left = np.exp(odds - z - np.logaddexp(0.0, odds - z))
+    density = np.asarray(skew) / np.asarray(width) * share(bias, v_c, width, skew) * left
+    return np.asarray(c * (1.0 + np.asarray(bow) * bias) + np.asarray(q_s) * density, dtype=np.float64)
+
+
 def nls_switched(
     v: Values, time: Values, p_s: Values, t_inf: Values, v_activation: Values, m: Values, n: Values
 ) -> FloatArray:
@@ -88,6 +111,22 @@ SWITCHED = Law(
         "skew": _SKEW,
     },
     "P = p_s [1 + (2^(1/s) - 1) exp(-(V - V_c)/w)]^-s",
+    _SOURCE,
+)
+BRANCH = Law(
+    "loop_branch",
+    loop_branch,
+    {"v": "V"},
+    "C/m^2",
+    {
+        "p_s": LawParam("C/m^2", 0.5, (1e-4, 100.0), "log", "polarisation that switches, 2 P_r"),
+        "v_c": LawParam("V", 1.0, (-10.0, 10.0), description="coercive voltage: half has switched"),
+        "width": _WIDTH,
+        "skew": _SKEW,
+        "p_0": LawParam("C/m^2", 0.0, (-100.0, 100.0), description="level at 0 V before anything switches"),
+        "line": LawParam("F/m^2", 0.0, (-100.0, 100.0), description="dielectric and leakage per volt"),
+    },
+    "P = p_0 + line V + p_s F(V), F the share of hysterons below V",
     _SOURCE,
 )
 REVERSAL = Law(
@@ -126,6 +165,22 @@ BACKGROUND = Law(
     "I = c (1 + bow V) dV/dt + g V + i_offset",
     "second pulse of a pair (U, D), after the first has switched everything",
 )
+BUTTERFLY = Law(
+    "butterfly_capacitance",
+    butterfly_capacitance,
+    {"v": "V"},
+    "F",
+    {
+        "c": LawParam("F", 1e-9, (1e-16, 1e-3), "log", "dielectric at 0 V"),
+        "bow": LawParam("1/V", 0.0, (-1.0, 1.0), description="relative change of the dielectric per volt"),
+        "q_s": LawParam("C", 1e-9, (1e-18, 1e-3), "log", "charge that switches under the peak"),
+        "v_c": LawParam("V", 1.0, (-10.0, 10.0), description="coercive voltage: half has switched"),
+        "width": _WIDTH,
+        "skew": _SKEW,
+    },
+    "C = c (1 + bow V) + q_s dF/dV, F the share of hysterons below V",
+    _SOURCE,
+)
 NLS = Law(
     "nls_switched",
     nls_switched,
@@ -141,4 +196,4 @@ NLS = Law(
     "P = p_s {1 - exp[-(t/t_0)^n]}, t_0 = t_inf exp[(v_activation/|V|)^m]",
     "nucleation-limited switching (Tagantsev et al. 2002); says what a small read voltage disturbs",
 )
-LAWS = (SWITCHED, REVERSAL, BACKGROUND, NLS)
+LAWS = (SWITCHED, BRANCH, REVERSAL, BACKGROUND, BUTTERFLY, NLS)

@@ -14,7 +14,8 @@ from calibration.readers.b1500 import read_b1500
 from calibration.readers.coach import read_coach_dpi, read_coach_fet, read_coach_follower, read_coach_neuron
 from calibration.readers.csv_campaign import read_campaign
 from calibration.readers.csv_table import read_csv
-from calibration.readers.ferroelectric import read_forc, read_loop, read_pund
+from calibration.readers.ferroelectric import read_forc, read_large_signal_cv, read_pund
+from calibration.readers.hysteresis import read_butterfly, read_loop
 from calibration.readers.ihp import ORIGIN as IHP_ORIGIN
 from calibration.readers.ihp import read_ihp_idvg
 from calibration.readers.ihp_cv import read_ihp_cv
@@ -81,6 +82,12 @@ def _own_readers() -> tuple[Reader, ...]:
             "fecap_pund", "PUND of a ferroelectric capacitor (aixACCT or B1500), switched part", read_pund
         ),
         Reader("fecap_forc", "first-order reversal curves of a ferroelectric capacitor (B1500)", read_forc),
+        Reader(
+            "fecap_cv",
+            "large-signal C(V) of a PUND (aixACCT or B1500), current over ramp",
+            read_large_signal_cv,
+        ),
+        Reader("fecap_butterfly", "CSV with v and c: a C-V butterfly, one curve per branch", read_butterfly),
         Reader("fecap_loop", "CSV with v and p: a hysteresis loop, one curve per branch", read_loop),
         Reader("rram_set_sweep", "RRAM array: resistance before and after a SET pulse", rram.SET_SWEEP.read),
         Reader(

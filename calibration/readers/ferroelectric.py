@@ -1,4 +1,4 @@
-"""Hysteresis of ferroelectric capacitors: switched polarisation from PUND, reversal curves, loops from CSV.
+"""Hysteresis of ferroelectric capacitors: switched polarisation from PUND, large-signal C(V), reversal curves.
 
 The two instruments' own formats are read by :mod:`calibration.readers.aixacct` and :mod:`calibration.readers.b1500`;
 here their pulses become what is switched and what is not. Where the current meter was connected the other way round
@@ -16,8 +16,6 @@ import numpy as np
 from calibration.measured import Campaign, FloatArray, Measured, Origin, ReadError
 from calibration.readers.aixacct import read_aixacct
 from calibration.readers.b1500 import read_b1500
-from calibration.readers.csv_table import parse_csv
-from calibration.readers.text import read_bytes
 
 AREA = 2.5e-9
 """Electrode of the registered sample in m^2, 50 x 50 um^2 by its authors' script; for files that state none."""
@@ -75,6 +73,28 @@ def read_pund(paths: Sequence[Path], origin: Origin) -> Campaign:
             _aixacct_pulses(path, origin) if path.suffix.lower() == ".dat" else _b1500_pulses(path, origin)
         )
         found += [_difference(path, polarity, *pair) for polarity, pair in pulses.items()]
+    return tuple(found)
+
+
+def read_large_signal_cv(paths: Sequence[Path], origin: Origin) -> Campaign:
+    """Large-signal capacitance of PUND pulses, current over ramp: one curve per file and polarity.
+
+    Columns ``v`` (V, counted along the drive) and ``c`` (F, of the first pulse: switching, dielectric and leakage
+    together), on the rising ramp where it is steady. Conditions as for :func:`read_pund`. Nothing small-signal.
+
+    Raises
+    ------
+    ReadError
+        As :func:`read_pund`.
+    """
+    found = []
+    for curve in read_pund(paths, origin):
+        rate = curve["rate"]
+        steady = rate > 0.8 * float(rate.max())
+        capacitance = (curve["i_switched"] + curve["i_background"])[steady] / rate[steady]
+        columns = {"v": curve["v"][steady], "c": capacitance}
+        units = {"v": "V", "c": "F"}
+        found.append(Measured(curve.name, columns, units, curve.conditions, curve.source))
     return tuple(found)
 
 
@@ -266,49 +286,3 @@ def _closed(
     flown = np.concatenate([[0.0], np.cumsum(np.diff(t) * 0.5 * (i[1:] + i[:-1]))])
     flown -= capacitance * (v[part] - v[part][0])
     return np.asarray(flown - flown[-1] * (t - t[0]) / (t[-1] - t[0]))
-
-
-def read_loop(paths: Sequence[Path], origin: Origin) -> Campaign:
-    """Loops from CSV files with the columns ``v`` and ``p``: one curve per branch, ``rising`` and ``falling``.
-
-    Columns of a curve, counted along the drive: ``v`` (V), ``p`` (C/m^2, from 0 at the start of the branch).
-    Condition ``polarity``: positive for the rising branch.
-
-    Raises
-    ------
-    ReadError
-        For a missing column or branch, and for a polarisation that only a wrong unit explains.
-    """
-    return tuple(curve for path in paths for curve in _loop(path, origin))
-
-
-def _loop(path: Path, origin: Origin) -> Campaign:
-    """Branches of one file."""
-    content = read_bytes(path)
-    table = parse_csv(content, path)
-    for column, unit in (("v", "V"), ("p", "C/m^2")):
-        if table.units.get(column) != unit:
-            raise ReadError("column is missing", file=path, column=column, accepted=f"{column} [{unit}]")
-    v, p = table.columns["v"], table.columns["p"]
-    check_polarisation(0.5 * float(np.ptp(p)), path, "p")
-    step = np.gradient(v)
-    source = origin.source(path, content)
-    curves = []
-    for name, sign in (("positive", 1.0), ("negative", -1.0)):
-        rows = sign * step > 0
-        span = float(np.ptp(v[rows])) if np.count_nonzero(rows) > 4 else 0.0
-        if span < 0.8 * float(np.ptp(v)):
-            branch = "rising" if sign > 0 else "falling"
-            raise ReadError(
-                f"the {branch} branch is missing",
-                file=path,
-                column="v",
-                value=f"{np.count_nonzero(rows)} rows over {span:.3g} V",
-                accepted=f"both branches over {float(np.ptp(v)):.3g} V",
-            )
-        order = np.argsort(sign * v[rows], kind="stable")
-        drive, polarisation = sign * v[rows][order], sign * p[rows][order]
-        columns = {"v": drive, "p": polarisation - polarisation[0]}
-        conditions: dict[str, float | str] = {"polarity": name}
-        curves.append(Measured(f"{path.stem}_{name}", columns, {"v": "V", "p": "C/m^2"}, conditions, source))
-    return tuple(curves)

@@ -27,6 +27,7 @@ from measurements.virtual.campaign import (
     write_text,
 )
 from measurements.virtual.capacitors import write_mim, write_mos_cv
+from measurements.virtual.ferroelectric import write_ferroelectric
 from measurements.virtual.rram import write_rram
 from measurements.virtual.switches import write_switch
 
@@ -188,6 +189,7 @@ def generate(folder: Path) -> None:
     write_mos_cv(folder / "ihp_sg13g2_cv")
     write_switch(folder / "ihp_sg13g2_switch")
     write_rram(folder)
+    write_ferroelectric(folder)
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ def _campaign(recipe: Recipe, paths: list[Path] | None, mirror: Path | None) -> 
 
     if paths[0].suffix.lower() == ".toml" or recipe.kind == "in_the_loop":
         return read(paths)
-    return read(paths, get_source(recipe.source).reader or None)
+    return read(paths, recipe.reader or get_source(recipe.source).reader or None)
 
 
 def _progress(line: str) -> None:

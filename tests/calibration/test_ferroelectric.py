@@ -13,6 +13,7 @@ from calibration.measured import Campaign, DataSource, Measured, Origin, ReadErr
 from calibration.readers import read
 from calibration.recipe_run import run_recipe
 from measurements.load import load
+from spicetwin.cli import main
 
 FloatArray = NDArray[np.float64]
 SOURCE = DataSource("virtual", "made here", "0" * 64, "Apache-2.0", "test")
@@ -175,6 +176,76 @@ def test_own_loop_with_one_branch_or_swapped_units_is_refused(tmp_path: Path) ->
         read([loop_csv(tmp_path / "b.csv", "uC/cm^2", 1.0)], "fecap_loop", origin=ORIGIN)
     with pytest.raises(ReadError, match=r"uC/cm\^2 labelled as C/m\^2"):
         read([loop_csv(tmp_path / "c.csv", "C/m^2", 100.0)], "fecap_loop", origin=ORIGIN)
+
+
+def butterfly_csv(path: Path, unit: str, factor: float, branches: tuple[int, ...] = (1, -1)) -> Path:
+    """A butterfly of 70 pF with peaks at +-1 V in a unit of the user's."""
+    truth = {"c": 7e-11, "bow": 0.0, "q_s": 4e-11, "v_c": 1.0, "width": 0.1, "skew": 1.0}
+    rows = [
+        (sign * v, factor * float(get_law("butterfly_capacitance")({"v": v}, truth)))
+        for sign in branches
+        for v in np.linspace(-3, 3, 121)
+    ]
+    path.write_text(f"v [V],c [{unit}]\n" + "".join(f"{float(v)!r},{c!r}\n" for v, c in rows))
+    return path
+
+
+def test_own_butterfly_is_read_and_fitted_by_recipe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = butterfly_csv(tmp_path / "mine.csv", "pF", 1e12)
+    for curve in read([path], "fecap_butterfly", origin=ORIGIN):
+        assert curve["v"][int(np.argmax(curve["c"]))] == pytest.approx(1.0, abs=0.03)
+    start = ["--set", "c=70p", "--set", "q_s=30p", "--set", "v_c=0.9"]
+    assert main(["fit", "fecap_cv", "--data", str(path), *start, "--json"]) == 0
+    assert "mine_positive" in capsys.readouterr().out
+
+
+def test_own_loop_is_fitted_by_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = loop_csv(tmp_path / "mine.csv", "uC/cm^2", 100.0)
+    assert main(["fit", "fecap_loop", "--data", str(path), "--set", "v_c=0.9", "--json"]) == 0
+    capsys.readouterr()
+    assert main(["fit", "fecap_loop", "--data", str(loop_csv(tmp_path / "one.csv", "C/m^2", 1.0, (1,)))]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "the falling branch is missing" in error
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor", "branches", "message"),
+    [
+        ("F", 1.0, (1,), "the falling branch is missing"),
+        ("F", 1.0, (-1,), "the rising branch is missing"),
+        ("F", 1e12, (1, -1), "pF labelled as F"),
+        ("pF", 1.0, (1, -1), "F labelled as pF"),
+        ("F", -1.0, (1, -1), "not positive"),
+        ("A", 1.0, (1, -1), "column is missing"),
+    ],
+)
+def test_own_butterfly_that_cannot_be_one_is_refused(
+    tmp_path: Path, unit: str, factor: float, branches: tuple[int, ...], message: str
+) -> None:
+    with pytest.raises(ReadError, match=message):
+        read([butterfly_csv(tmp_path / "b.csv", unit, factor, branches)], "fecap_butterfly", origin=ORIGIN)
+
+
+def test_butterfly_holds_the_charge_that_switches() -> None:
+    law = get_law("butterfly_capacitance")
+    v = np.linspace(-2.0, 4.0, 6001)
+    for skew in (0.2, 1.0, 6.0):
+        c = law({"v": v}, {"c": 1e-12, "bow": 0.0, "q_s": 3e-9, "v_c": 1.0, "width": 0.05, "skew": skew})
+        switched = np.concatenate([[0.0], np.cumsum(0.5 * (c[1:] + c[:-1] - 2e-12) * np.diff(v))])
+        assert switched[-1] == pytest.approx(3e-9, rel=1e-3)
+        assert np.interp(1.5e-9, switched, v) == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.measured
+def test_large_signal_butterfly_peaks_where_the_polarisation_switches(mirror: Path) -> None:
+    result = run_recipe("fecap_cv", load("fecap_cv", mirror, virtual=False))
+    assert result.verdict == "GOOD", result.metrics
+    switched = run_recipe("fecap_pund", load("fecap_pund", mirror, virtual=False))
+    for name, found in result.fits.items():
+        assert found["v_c"].value == pytest.approx(switched.fits[name]["v_c"].value, rel=0.06)
 
 
 @pytest.mark.measured

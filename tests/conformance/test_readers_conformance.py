@@ -64,6 +64,11 @@ LOOP = (
     "2,0.2\n1,0.2\n0,0.2\n-1,0.1\n-2,0.0\n-3,-0.2\n"
 )
 
+BUTTERFLY = (
+    "v [V],c [F]\n-3,1e-12\n-2,1e-12\n-1,1e-12\n0,1e-12\n1,3e-12\n2,1e-12\n3,1e-12\n"
+    "2,1e-12\n1,1e-12\n0,1e-12\n-1,2e-12\n-2,1e-12\n-3,1e-12\n"
+)
+
 #: Reader -> (file name, content, a number in its data as it is written there).
 SAMPLES: dict[str, tuple[str, str, str]] = {
     "csv": ("a.csv", CSV, "1.6"),
@@ -73,6 +78,7 @@ SAMPLES: dict[str, tuple[str, str, str]] = {
     "aixacct": ("pund.dat", AIXACCT, "3.0e-006"),
     "b1500": ("pulse.csv", B1500, "3E-06"),
     "fecap_loop": ("loop.csv", LOOP, "0.3"),
+    "fecap_butterfly": ("loop.csv", BUTTERFLY, "3e-12"),
     **{name: ("cells.txt", row * 3, row.split("\t")[1].strip()) for name, row in RRAM.items()},
 }
 
@@ -85,6 +91,7 @@ ELSEWHERE = {
     "rram_read_noise": "windows of 20000 readings: tests/calibration/readers/test_readers_rram.py",
     "rram_pulse_response": "two curves of one file: tests/calibration/readers/test_readers_rram.py",
     "fecap_pund": "pulses of one record: tests/calibration/test_ferroelectric.py",
+    "fecap_cv": "pulses of one record: tests/calibration/test_ferroelectric.py",
     "fecap_forc": "loops of one record: tests/calibration/test_ferroelectric.py",
     "ihp_cv": "several setups: tests/calibration/test_mos_cv.py",
     "ihp_switch": "several files of a device: tests/calibration/test_switch_laws.py",
