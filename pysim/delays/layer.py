@@ -45,6 +45,8 @@ class DelayLayer:
         Longest delay the delay line can hold (steps); the longest of ``delays`` when left out.
     window
         Weights that the conductances can make (lowest, highest); no limit when left out.
+    origin
+        Calibration table that it was drawn from, with its digest; empty when from none.
     grid
         The power of two that all weights are multiples of.
     """
@@ -56,6 +58,7 @@ class DelayLayer:
     tau_synapse: float | FloatArray | None = None
     buffer: int | None = None
     window: tuple[float, float] | None = None
+    origin: str = ""
     grid: float = field(init=False, default=1.0)
 
     def __post_init__(self) -> None:

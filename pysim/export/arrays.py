@@ -112,13 +112,18 @@ def _of_layer(layer: DelayLayer) -> Arrays:
         "dt": np.array(layer.dt),
         "soma": np.array(json.dumps(soma)),
     }
-    optional = {"tau_synapse": layer.tau_synapse, "buffer": layer.buffer, "window": layer.window}
+    optional: dict[str, Any] = {
+        "tau_synapse": layer.tau_synapse,
+        "buffer": layer.buffer,
+        "window": layer.window,
+    }
+    optional["origin"] = layer.origin or None
     arrays |= {name: np.asarray(value) for name, value in optional.items() if value is not None}
     return arrays
 
 
 def _layer(arrays: Mapping[str, NDArray[Any]]) -> DelayLayer:
-    known = {"format", "weights", "grid", "delays", "dt", "soma", "tau_synapse", "buffer", "window"}
+    known = {"format", "weights", "grid", "delays", "dt", "soma", "tau_synapse", "buffer", "window", "origin"}
     unknown = sorted(set(arrays) - known)
     if unknown:
         raise ExportError(f"array {unknown[0]!r} is unknown; accepted: {', '.join(sorted(known))}")
@@ -133,4 +138,5 @@ def _layer(arrays: Mapping[str, NDArray[Any]]) -> DelayLayer:
         tau_synapse=None if tau is None else (float(tau) if tau.ndim == 0 else tau),
         buffer=int(arrays["buffer"]) if "buffer" in arrays else None,
         window=None if window is None else (float(window[0]), float(window[1])),
+        origin=str(arrays["origin"]) if "origin" in arrays else "",
     )

@@ -11,8 +11,7 @@ from pysim.export.population_arrays import chip_of, one_chip, population_arrays,
 from pysim.export.program import program
 from pysim.export.receiver import run_program, version_there
 from pysim.export.spikes import largest_shift, population_shift
-from pysim.export.stimulus import delay_events
-from pysim.export.synapse_list import dense_spikes, event_arrays, synapse_list, twin_spikes
+from pysim.export.synapse_list import dense_spikes, event_arrays, spiking_run, synapse_list
 from pysim.mingru.network import MinGruNetwork
 from pysim.network import Network
 from pysim.specification import Build
@@ -33,7 +32,10 @@ def content(source: Source, at: At) -> bytes:
         chip = chip_of(at, source.network.neuron.shape[0])
         origin = (*provenance(source.table), f"chip {source.neurons.id}, number {chip}")
         return program("brian2_population", population_arrays(one_chip(source.network, chip)), origin)
-    return program("brian2_layer", synapse_list(cast(DelayLayer, source), "brian2"), ())
+    layer = cast(DelayLayer, source)
+    return program(
+        "brian2_layer", synapse_list(layer, "brian2"), [f"table {layer.origin}"] if layer.origin else []
+    )
 
 
 def check(source: Source, at: At, data: bytes) -> tuple[Conformance, ...]:
@@ -51,8 +53,7 @@ def check(source: Source, at: At, data: bytes) -> tuple[Conformance, ...]:
         chip = chip_of(at, source.network.neuron.shape[0])
         return (_population(one_chip(source.network, chip), data, version),)
     layer = cast(DelayLayer, source)
-    events = delay_events(layer)
-    twin = twin_spikes(layer, events)
+    events, twin = spiking_run(layer)
     found = dense_spikes(run_program(data, event_arrays(events)), twin.shape)
     stimulus = f"{len(events)} random events, {int(twin.sum())} spikes, step {layer.dt:g} s"
     return (_line(version, stimulus, largest_shift(twin, found)),)

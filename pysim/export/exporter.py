@@ -90,6 +90,8 @@ class Exporter:
         What of an object is not in its file, a line each; ``None``: everything is.
     instead
         For kinds that the format cannot hold: the reason, and the nearest format that can.
+    unsupported
+        Evidence that the receiving tool does not reproduce the twin: no file is written then, only checked.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Exporter:
     check: Callable[[Source, At, bytes], tuple[Conformance, ...]] | None = None
     notes: Callable[[Source, At], tuple[str, ...]] | None = None
     instead: Mapping[type, str] = field(default_factory=dict)
+    unsupported: str = ""
 
     def export(self, source: Source, at: At | None = None) -> bytes:
         """File of ``source``.

@@ -10,8 +10,7 @@ from pysim.export.exporter import At, Conformance, Exporter, Source
 from pysim.export.program import program
 from pysim.export.receiver import run_program, version_there
 from pysim.export.spikes import largest_shift
-from pysim.export.stimulus import delay_events
-from pysim.export.synapse_list import dense_spikes, event_arrays, synapse_list, twin_spikes
+from pysim.export.synapse_list import dense_spikes, event_arrays, spiking_run, synapse_list
 from pysim.mingru.network import MinGruNetwork
 from pysim.specification import Build
 
@@ -25,7 +24,10 @@ def content(source: Source, at: At) -> bytes:
         For a soma that integrates, or thresholds located inside the step.
     """
     del at
-    return program("nest_layer", synapse_list(cast(DelayLayer, source), "nest"), ())
+    layer = cast(DelayLayer, source)
+    return program(
+        "nest_layer", synapse_list(layer, "nest"), [f"table {layer.origin}"] if layer.origin else []
+    )
 
 
 def check(source: Source, at: At, data: bytes) -> tuple[Conformance, ...]:
@@ -41,8 +43,7 @@ def check(source: Source, at: At, data: bytes) -> tuple[Conformance, ...]:
     del at
     layer = cast(DelayLayer, source)
     version = version_there("nest-simulator", "nest")
-    events = delay_events(layer)
-    twin = twin_spikes(layer, events)
+    events, twin = spiking_run(layer)
     found = dense_spikes(run_program(data, event_arrays(events)), twin.shape)
     return (
         Conformance(

@@ -102,6 +102,7 @@ def _graph(nir: Any, layer: DelayLayer) -> Any:
         "threshold_rule": "V >= threshold at the end of a step"
         if not soma.located
         else "V crosses the threshold",
+        "table": layer.origin,
         "kernel_error": layer.basis.error if own else 0.0,
         "written_by": f"spicetwin {version_of('spicetwin')}",
     }
@@ -161,6 +162,7 @@ def _layer(graph: Any, about: dict[str, Any]) -> DelayLayer:
         ),
         dt=dt,
         tau_synapse=float(soma.tau_syn[0]),
+        origin=_text(about.get("table", "")),
     )
 
 

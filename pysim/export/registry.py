@@ -15,6 +15,9 @@ from pysim.export.exporter import Exporter, ExportError
 
 GROUP = "spicetwin.exporters"
 
+#: Importers of NIR that have a normal form of their own.
+TARGETS = ("snntorch", "norse", "rockpool", "spikingjelly")
+
 #: Module of each format; imported when it is asked for, since receiving tools are slow to load.
 OWN: Mapping[str, str] = {
     "npz": "pysim.export.npz",
@@ -27,6 +30,7 @@ OWN: Mapping[str, str] = {
     "onnx": "pysim.export.onnx_file",
     "torch": "pysim.export.torch_file",
     "nir": "pysim.export.nir_file",
+    **{f"nir-{target}": "pysim.export.nir_targets" for target in TARGETS},
     "brian2": "pysim.export.brian2_file",
     "nest": "pysim.export.nest_file",
     "datasheet": "pysim.export.datasheet",
@@ -47,7 +51,9 @@ def find_exporter(name: str) -> Exporter:
         Listing the formats.
     """
     if name in OWN:
-        return cast(Exporter, importlib.import_module(OWN[name]).EXPORTER)
+        module = importlib.import_module(OWN[name])
+        target = name.removeprefix("nir-")
+        return cast(Exporter, module.TARGETS[target] if target in TARGETS else module.EXPORTER)
     foreign = _foreign()
     if name not in foreign:
         near = get_close_matches(name, names(), n=1)

@@ -26,8 +26,11 @@ def mingru_inputs(network: MinGruNetwork) -> NDArray[np.float64]:
     return np.broadcast_to(levels, shape).copy()
 
 
-def delay_events(layer: DelayLayer) -> Events:
-    """Poisson-like events, as dense as a tenth of the neurons' threshold in every step on average, at most 5 %."""
+def delay_events(layer: DelayLayer, factor: float = 1.0) -> Events:
+    """Poisson-like events, as dense as a tenth of the neurons' threshold in every step on average, at most 5 %.
+
+    ``factor`` makes them denser, at most 50 %.
+    """
     rng = np.random.default_rng(SEED)
     threshold = layer.soma.threshold if isinstance(layer.soma, SpikingSoma) else 1.0
     strength = float(
@@ -35,4 +38,6 @@ def delay_events(layer: DelayLayer) -> Events:
     )
     density = min(0.05, 0.1 * threshold / max(strength, 1e-300)) if strength else 0.05
     steps = 4 * STEPS + int(layer.delays.max())
-    return Events.from_dense(rng.random((SAMPLES, steps, layer.inputs)) < max(density, 0.005))
+    return Events.from_dense(
+        rng.random((SAMPLES, steps, layer.inputs)) < min(factor * max(density, 0.005), 0.5)
+    )

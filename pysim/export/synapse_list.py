@@ -12,8 +12,12 @@ from pysim.delays.layer import DelayLayer
 from pysim.delays.network import run_layer
 from pysim.delays.soma import SpikingSoma
 from pysim.export.exporter import ExportError
+from pysim.export.stimulus import delay_events
 
 Arrays = dict[str, NDArray[Any]]
+
+#: Spikes that a comparison needs, and densities of the random events that are tried for them.
+FEWEST, DENSER = 100, (1.0, 4.0, 16.0, 64.0)
 
 
 def refuse_soma(layer: DelayLayer, form: str) -> SpikingSoma:
@@ -87,9 +91,21 @@ def dense_spikes(found: Arrays, shape: tuple[int, int, int]) -> NDArray[np.bool_
     return spikes
 
 
-def twin_spikes(layer: DelayLayer, events: Events) -> NDArray[np.bool_]:
-    """Spikes (samples, steps, neurons) of the layer itself."""
-    run = run_layer(layer, events).spikes
-    if run is None:
-        raise ExportError("a layer of integrating somata has no spikes")
-    return np.asarray(run.dense())
+def spiking_run(layer: DelayLayer) -> tuple[Events, NDArray[np.bool_]]:
+    """Random events, and the spikes (samples, steps, neurons) that the layer itself makes of them.
+
+    Raises
+    ------
+    ExportError
+        When it makes hardly any, however dense the events are: a comparison would say nothing.
+    """
+    for factor in DENSER:
+        events = delay_events(layer, factor)
+        run = run_layer(layer, events).spikes
+        spikes = np.zeros((1, 1, 1), np.bool_) if run is None else np.asarray(run.dense())
+        if spikes.sum() >= FEWEST:
+            return events, spikes
+    raise ExportError(
+        f"the layer makes fewer than {FEWEST} spikes of random events: nothing to compare; accepted: weights that "
+        "reach the threshold"
+    )

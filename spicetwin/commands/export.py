@@ -36,6 +36,10 @@ def export_command(
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="File to write.")
     ] = None,
     at: At = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", metavar="TOOL", help="With nir: importer whose normal form to use."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Result as JSON.")] = False,
 ) -> None:
     """Export a calibration table or a network, or check that the receiving tool reproduces it.
@@ -49,7 +53,7 @@ def export_command(
     checks = len(what) == 2 and what[0] == "check"
     if len(what) != 1 and not checks:
         raise InputError(f"{' '.join(what)!r}: accepted are SOURCE, or check SOURCE")
-    exporter = find_exporter(to)
+    exporter = find_exporter(to if target is None else f"{to}-{target}")
     inputs = parse_assignments(at or ())
     if checks:
         if output is not None:
@@ -58,6 +62,8 @@ def export_command(
 
         _report(check_export(exporter, find_source(what[1]), inputs), as_json)
         return
+    if exporter.unsupported:
+        raise InputError(f"{exporter.name} is not supported: {exporter.unsupported}")
     if output is None:
         raise InputError(f"-o FILE is missing; a file of this format ends in {exporter.suffix}")
     source = find_source(what[0])
