@@ -15,11 +15,9 @@ from pysim.tasks.spike_task import SpikeTask
 from spicetwin.train.delays_score import importance
 from spicetwin.train.dpi_twin import RecurrentScan, Step
 from spicetwin.train.learning import Weights
+from spicetwin.train.parts import held_out
 
 IntArray = NDArray[np.int64]
-
-#: Part of the training samples of every source that is held out: the last ones.
-HELD_OUT = 0.2
 
 
 @dataclass(frozen=True)
@@ -176,12 +174,3 @@ def merged(spikes: NDArray[np.uint8], steps: int) -> NDArray[np.uint8]:
     samples, length, channels = spikes.shape
     whole = spikes[:, : length // steps * steps].reshape(samples, length // steps, steps, channels)
     return np.asarray(whole.sum(axis=2, dtype=np.uint8))
-
-
-def held_out(group: IntArray) -> NDArray[np.bool_]:
-    """The last fifth of the samples of every source."""
-    held = np.zeros(len(group), np.bool_)
-    for name in np.unique(group):
-        own = np.flatnonzero(group == name)
-        held[own[round((1.0 - HELD_OUT) * len(own)) :]] = True
-    return held

@@ -190,8 +190,8 @@ def read_training(path: Path, identity: str) -> Outcome:
         When it is none, or of another description (network, task, table or schedule).
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: np.asarray(file[name]) for name in file.files}
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
+            arrays = {name: np.asarray(data[name]) for name in data.files}
         if str(arrays["format"]) != FORMAT:
             raise ValueError(f"format {arrays['format']}")
         held = str(arrays["identity"])

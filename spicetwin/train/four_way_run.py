@@ -10,15 +10,23 @@ from typing import Any
 import torch
 
 from calibration.table import load, resolve
+from pysim.mingru import MinGruNetwork
 from pysim.recurrent.chip import RecurrentChip, TableDraw, draw_published
+from pysim.tasks import digits
 from pysim.tasks.ecg import ecg
+from pysim.tasks.fsdd import fsdd
 from spicetwin.boundary import InputError
+from spicetwin.mingru_chips import network_folder
+from spicetwin.train.delays_chips import cell_table
+from spicetwin.train.delays_family import DelayFamily
 from spicetwin.train.dpi_family import DpiFamily
 from spicetwin.train.four_way import Say, Split, Study
 from spicetwin.train.four_way_figure import draw_four_way
 from spicetwin.train.four_way_results import write_results
 from spicetwin.train.four_way_settings import FourWay
 from spicetwin.train.learning import Family
+from spicetwin.train.mingru_family import MinGruFamily
+from spicetwin.train.table import named_table
 
 PUBLISHED = "published"
 
@@ -69,4 +77,49 @@ def _recurrent_chips(settings: FourWay, inputs: int, outputs: int) -> Callable[[
     return TableDraw(load(Path(name) if name.endswith(".json") else resolve(name)), design).chip
 
 
-_SPLITS: dict[str, Callable[[FourWay], tuple[Split, ...]]] = {"dpi": _dpi_splits}
+def _denram_splits(settings: FourWay) -> tuple[Split, ...]:
+    """Spoken digits, the official split; the planned delays are another draw for every seed."""
+    task, table = fsdd(_place(settings, "folder of recordings")), cell_table(settings.table)
+
+    def family(seed: int) -> Family[Any]:
+        return DelayFamily(
+            task,
+            settings.network,
+            table,
+            planned=seed,
+            balance=settings.balance,
+            whole=not settings.validation,
+        )
+
+    return (Split("test", family),)
+
+
+def _mingru_splits(settings: FourWay) -> tuple[Split, ...]:
+    """Digits; a seed has its own split and its own network at the start."""
+    table = named_table(settings.table)
+
+    def family(seed: int) -> Family[Any]:
+        name = settings.network.begin.replace("{seed}", str(seed))
+        path = Path(name) if name.endswith(".npz") else network_folder() / f"{name}.npz"
+        if not path.exists():
+            raise InputError(
+                f"network.begin: there is no {path}; accepted: a network of the package, an NPZ file"
+            )
+        start = MinGruNetwork.load(path)
+        trained_on = start.summary.get("settings", {}).get("seed", seed)
+        if trained_on != seed:
+            raise InputError(
+                f"{path}: trained on the digits' split {trained_on}, which is not that of seed {seed}: test samples "
+                "would have been seen; accepted: a network of this seed"
+            )
+        task = digits(seed)
+        return MinGruFamily(task, start, settings.network, table, whole=not settings.validation)
+
+    return (Split("test", family),)
+
+
+_SPLITS: dict[str, Callable[[FourWay], tuple[Split, ...]]] = {
+    "dpi": _dpi_splits,
+    "denram": _denram_splits,
+    "mingru": _mingru_splits,
+}

@@ -9,14 +9,18 @@ from typing import Any
 
 from pysim.mingru.streams import digest
 from spicetwin.boundary import InputError
+from spicetwin.train.delays_family import DelayCells
 from spicetwin.train.dpi_family import DpiNetwork
 from spicetwin.train.learning import ON_CHIP, Learning
+from spicetwin.train.mingru_family import CoreNetwork
 from spicetwin.train.settings import read_toml, refuse_unknown, section
 
 STUDY = "four_way"
 #: Families, with the tasks they learn and the dataclass of their network.
 FAMILIES: dict[str, tuple[str, type[Any]]] = {
     "dpi": ("ecg", DpiNetwork),
+    "denram": ("fsdd", DelayCells),
+    "mingru": ("digits", CoreNetwork),
 }
 #: Trainings of a study, with the section that describes each.
 TRAININGS = {"ideal": "ideal", "distribution": "distribution", "chip": "chip", "in_the_loop": "chip"}
@@ -97,7 +101,9 @@ class FourWay:
             raise InputError(f"{path}: family = {family!r}; accepted: {', '.join(FAMILIES)}")
         head = section(path, {"": {k: v for k, v in document.items() if k in _HEAD}}, "", _Head)
         modes = document.get("modes", ["distribution", "chip"])
-        others = [m for m in TRAININGS if m != "ideal"]
+        # Memories cannot be programmed at every step of a training.
+        left_out = {"ideal", "in_the_loop"} if family == "denram" else {"ideal"}
+        others = [m for m in TRAININGS if m not in left_out]
         if not isinstance(modes, list) or not set(modes) <= set(others):
             raise InputError(f"{path}: modes = {modes!r}; accepted: a list out of {', '.join(others)}")
         data = document.get("data")
@@ -115,7 +121,7 @@ class FourWay:
             balance=head.balance,
             validation=head.validation,
             modes=tuple(modes),
-            network=section(path, document, "network", FAMILIES[family][1]),
+            network=_beside(path, section(path, document, "network", FAMILIES[family][1])),
             stages={name: section(path, document, name, Stage) for name in sections[1:]},
         )
         settings._check(path)
@@ -185,6 +191,13 @@ class _Head:
     first_chip: int = 1000
     balance: bool = False
     validation: bool = False
+
+
+def _beside(path: Path, network: Any) -> Any:
+    """The network, its file beside the description."""
+    if isinstance(network, CoreNetwork) and network.begin.endswith(".npz"):
+        return replace(network, begin=str(path.parent / network.begin))
+    return network
 
 
 _HEAD = frozenset(_Head.__dataclass_fields__)
