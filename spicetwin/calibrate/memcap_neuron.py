@@ -56,20 +56,23 @@ class MembraneCurrents:
 class Stage:
     """Threshold stage and what it adds to the membrane.
 
-    Parasitic capacitance (F), offset (V) and its change with the level, lag (s) and its exponent, membrane after a
-    reset and after the hold (V).
+    Parasitic capacitance (F), offset (V) and its change with the level, delay (s), its change with the logarithm of the
+    slope (s) and with the level (s/V), membrane after a reset and after the hold (V).
     """
 
     c_par: float
     v_offset: float
     v_slope: float
-    t_lag: float
-    lag_exponent: float
+    t_stage: float
+    t_log: float
+    t_level: float
     v_reset: float
     v_start: float
 
 
-SCALES = Stage(1e-14, 1e-3, 1e-3, 1e-5, 1.0, 1e-3, 1e-3)
+LEVEL = 0.3
+"""Threshold at which ``t_stage`` is stated (V)."""
+SCALES = Stage(1e-14, 1e-3, 1e-3, 1e-5, 1e-6, 1e-5, 1e-3, 1e-3)
 """Sizes that the fit takes as one."""
 
 
@@ -149,7 +152,7 @@ def twin_of(
     )  # fmt: skip
     return SpikingCell(
         cell=cell, v_threshold=bench.v_th * (1.0 + stage.v_slope) + stage.v_offset, v_reset=stage.v_reset,
-        t_lag=stage.t_lag, lag_exponent=stage.lag_exponent, t_pulse=t_pulse,
+        t_stage=stage.t_stage + stage.t_level * (bench.v_th - LEVEL), t_log=stage.t_log, t_pulse=t_pulse,
     )  # fmt: skip
 
 
@@ -179,7 +182,7 @@ def calibrate_neuron(pool: Pool, found: dict[float, MembraneCurrents]) -> Neuron
     scales = np.array(dataclasses.astuple(SCALES))
 
     def errors(z: FloatArray) -> FloatArray:
-        stage = Stage(*(np.abs(z) * scales * np.where(_SIGNED, np.sign(z), 1.0)).tolist())
+        stage = Stage(*(z * scales).tolist())
         rows = []
         for bench, run in zip(points, runs, strict=True):
             twin = twin_of(found[bench.v_bias], stage, t_pulse, bench)
@@ -191,16 +194,12 @@ def calibrate_neuron(pool: Pool, found: dict[float, MembraneCurrents]) -> Neuron
             ]
         return np.array(rows)
 
-    fitted = least_squares(errors, np.array([1.5, 0.1, 0.1, 1.5, 0.5, 0.5, 0.5]), x_scale="jac")
+    fitted = least_squares(errors, np.array([1.5, 0.1, 0.1, 1.5, 3.0, -1.0, -0.5, -0.5]), x_scale="jac")
     if not fitted.success:
         raise ArithmeticError(f"fit of the neuron stopped: {fitted.message}")
-    stage = Stage(*(np.abs(fitted.x) * scales * np.where(_SIGNED, np.sign(fitted.x), 1.0)).tolist())
+    stage = Stage(*(fitted.x * scales).tolist())
     energy = float(np.median([run.e_spike for run in runs]))
     return NeuronFit(stage, t_pulse, energy, float(np.max(np.abs(fitted.fun))))
-
-
-#: Parameters of the stage that may have either sign.
-_SIGNED = np.array([True, True, True, False, False, True, True])
 
 
 def _value(outcome: Outcome[Any, T]) -> T:

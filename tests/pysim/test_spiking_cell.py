@@ -39,17 +39,16 @@ def test_current_below_the_threshold_never_fires() -> None:
     assert SpikingCell(cell=cell(), v_threshold=V_TH).interval(0.99 * V_TH / R) == math.inf
 
 
-def test_slower_ramps_are_seen_later_by_the_root_of_the_slope() -> None:
+def test_slower_ramps_are_seen_later_by_the_logarithm_of_the_slope() -> None:
     plain = SpikingCell(cell=cell(), v_threshold=V_TH)
-    late = SpikingCell(cell=cell(), v_threshold=V_TH, t_lag=1e-5)
+    late = SpikingCell(cell=cell(), v_threshold=V_TH, t_stage=1e-5, t_log=3e-6)
     slope = (2e-10 - V_TH / R) / C
-    assert late.interval(2e-10) - plain.interval(2e-10) == pytest.approx(
-        1e-5 * math.sqrt(100 / slope), rel=1e-9
-    )
+    expected = 1e-5 + 3e-6 * math.log(100 / slope)
+    assert late.interval(2e-10) - plain.interval(2e-10) == pytest.approx(expected, rel=1e-9)
 
 
 def test_long_input_spike_drives_as_the_constant_current_does() -> None:
-    neuron = SpikingCell(cell=cell(), v_threshold=V_TH, t_pulse=14e-6, t_lag=1e-5, v_reset=-1e-3)
+    neuron = SpikingCell(cell=cell(), v_threshold=V_TH, t_pulse=14e-6, t_stage=1e-5, v_reset=-1e-3)
     expected = neuron.constant(2e-10, 9, v_start=0.0)
     found = neuron.respond([0.0], 0.1, 0.1)[:9]
     assert found == pytest.approx(expected, rel=1e-4)
@@ -75,7 +74,7 @@ def test_input_within_the_hold_is_lost() -> None:
     [
         ({"v_threshold": 0.0}, "above v_reset"),
         ({"t_pulse": -1.0}, "t_pulse = -1.0"),
-        ({"t_lag": np.nan}, "t_lag"),
+        ({"t_log": np.nan}, "t_log"),
     ],
 )
 def test_bad_values_are_refused(change: dict[str, float], message: str) -> None:
