@@ -72,6 +72,7 @@ def train_command(
         _delay_study(description, output, data, epochs, seed, threads, as_json)
         return
     from spicetwin.train.export import write_network
+    from spicetwin.train.learning import DivergenceError
     from spicetwin.train.run import load_task, prepare, summary, use_threads, with_data, with_table
     from spicetwin.train.settings import Settings
 
@@ -95,7 +96,12 @@ def train_command(
             err=True,
         )
 
-    trainer.run(after)
+    try:
+        trainer.run(after)
+    except DivergenceError as error:
+        kept = output / "last_good.pt"
+        trainer.save(kept)
+        raise InputError(f"{error}; the last good weights are in {kept}") from error
     result = summary(trainer)
     write_text(output / "summary.json", json.dumps(result, indent=2) + "\n")
     if settings.constraints.hardware:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pysim.tasks import Task
 from spicetwin.boundary import InputError
 from spicetwin.train.augment import augmented
+from spicetwin.train.learning import DivergenceError
 from spicetwin.train.mingru import MinGruStack
 from spicetwin.train.nonideal import Nonideal
 from spicetwin.train.settings import Constraints, Settings
@@ -128,12 +129,14 @@ class Trainer:
             after(self)
 
     def _epoch(self, number: int) -> Epoch:
+        """One pass; a loss that is not finite leaves the weights of the epoch before and raises DivergenceError."""
         s = self.schedule
         begin = time.monotonic()
         rng = np.random.default_rng([self.seed, 2, number])
         if self.nonideal is not None:
             self.nonideal.restart(self.seed, 3, number)
         losses, right, seen, rate = 0.0, 0, 0, 0.0
+        good = {name: value.clone() for name, value in self.net.state_dict().items()}
         for k, (images, labels) in enumerate(self._batches(rng)):
             rate = rate_at(number * self.steps + k, s.epochs * self.steps, s.rate)
             for group in self.optimiser.param_groups:
@@ -142,6 +145,9 @@ class Trainer:
             loss = torch.nn.functional.cross_entropy(
                 scores, torch.from_numpy(labels), label_smoothing=s.smoothing
             )
+            if not math.isfinite(float(loss.detach())):
+                self.net.load_state_dict(good)
+                raise DivergenceError(number * self.steps + k + 1, number + 1, float(loss.detach()))
             self.optimiser.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)

@@ -47,15 +47,15 @@ class DivergenceError(ValueError):
     step
         Number of the failing step, from 1 on.
     weights
-        As they were after the last whole epoch.
+        As they were after the last whole epoch; empty where the trained network holds them itself.
     """
 
-    def __init__(self, step: int, epoch: int, loss: float, weights: Weights) -> None:
+    def __init__(self, step: int, epoch: int, loss: float, weights: Weights | None = None) -> None:
         """Tell where."""
         super().__init__(
             f"training diverged at step {step} (epoch {epoch}): loss {loss:.4g}; accepted: a lower rate"
         )
-        self.step, self.weights = step, weights
+        self.step, self.weights = step, {} if weights is None else weights
 
 
 class Family(Protocol[C]):
