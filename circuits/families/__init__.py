@@ -28,6 +28,7 @@ def circuits() -> dict[str, type[Circuit]]:
     from circuits.families.fet import NFet, PFet
     from circuits.families.memcap_fecap import FECAP_CELLS
     from circuits.families.memcap_integrator import INTEGRATOR_CELLS
+    from circuits.families.memcap_neuron import NEURON_CELLS
     from circuits.families.mingru import CELLS
 
     own = (
@@ -40,6 +41,7 @@ def circuits() -> dict[str, type[Circuit]]:
         *rram.CELLS,
         *memcap.CELLS,
         *INTEGRATOR_CELLS,
+        *NEURON_CELLS,
         *FECAP_CELLS,
     )
     return _with_third_party(own, Circuit, CIRCUIT_ENTRY_POINTS)
@@ -56,6 +58,7 @@ def testbenches() -> dict[str, type[Testbench]]:
     from circuits.families.denram_delay import DELAY_TESTBENCHES
     from circuits.families.denram_derived import DERIVED_TESTBENCHES
     from circuits.families.denram_network import NETWORK_TESTBENCHES
+    from circuits.families.denram_spiking import SPIKING_TESTBENCHES
     from circuits.families.denram_static import STATIC_TESTBENCHES as DELAY_STATIC
     from circuits.families.dpi_neuron import NEURON_TESTBENCHES
     from circuits.families.dpi_synapse import SYNAPSE_TESTBENCHES
@@ -64,6 +67,7 @@ def testbenches() -> dict[str, type[Testbench]]:
     from circuits.families.memcap_bench import MEMCAP_TESTBENCHES
     from circuits.families.memcap_fecap import FECAP_TESTBENCHES
     from circuits.families.memcap_integrator import INTEGRATOR_TESTBENCHES
+    from circuits.families.memcap_neuron import NEURON_TESTBENCHES as MEMCAP_NEURON
     from circuits.families.memcap_program import PROGRAM_TESTBENCHES
     from circuits.families.mingru_converters import CONVERTER_TESTBENCHES
     from circuits.families.mingru_dynamic import DYNAMIC_TESTBENCHES
@@ -77,6 +81,7 @@ def testbenches() -> dict[str, type[Testbench]]:
         *DELAY_STATIC,
         *DERIVED_TESTBENCHES,
         *NETWORK_TESTBENCHES,
+        *SPIKING_TESTBENCHES,
         *RRAM_TESTBENCHES,
     )
     own = (
@@ -86,6 +91,7 @@ def testbenches() -> dict[str, type[Testbench]]:
         *MEMCAP_TESTBENCHES,
         *INTEGRATOR_TESTBENCHES,
         *PROGRAM_TESTBENCHES,
+        *MEMCAP_NEURON,
         *FECAP_TESTBENCHES,
         FetIdVg,
         PFetIdVg,

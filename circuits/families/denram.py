@@ -253,6 +253,20 @@ class Soma(Circuit):
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reset(Circuit):
+    """Reset of a spiking soma."""
+
+    name: ClassVar[str] = "denram_reset"
+    family: ClassVar[str] = "denram"
+    netlist: ClassVar[str] = "denram/denram_reset.cir"
+    ports: ClassVar[tuple[str, ...]] = ("v", "fire", "gnd")
+    transistors: ClassVar[Sizes] = {"r": ("n", "w_reset", "l_reset")}
+
+    w_reset: float = _width(0.5e-6, "the transistor that shorts the membrane")
+    l_reset: float = _length(1e-6, "the transistor that shorts the membrane")
+
+
 #: Every cell with a netlist of its own.
 CELLS: tuple[type[Circuit], ...] = (
     RramRead,
@@ -263,4 +277,5 @@ CELLS: tuple[type[Circuit], ...] = (
     PulseGenerator,
     Weight,
     Soma,
+    Reset,
 )

@@ -24,13 +24,14 @@ from pysim.delays.draw import element_of
 from spicetwin.calibrate.denram import BOXES, DEFAULT, inputs_of, quantities, requests, simulate_delay
 from spicetwin.calibrate.design import Box, inside
 from spicetwin.compare.denram_branch import CoincidenceCase, compare_coincidence
+from spicetwin.compare.denram_fire import FireCase, compare_fire
 from spicetwin.report.document import Check
 from spicetwin.writing import write_netcdf
 
 FloatArray = NDArray[np.float64]
 
-#: Accepted: relative error of a delay, of a soma's peak, of the width of the tuning curve.
-DELAY, PEAK, WIDTH = 0.01, 0.02, 0.03
+#: Accepted: relative error of a delay, of a soma's peak, of the width of the tuning curve, of a soma's spike times.
+DELAY, PEAK, WIDTH, FIRE = 0.01, 0.02, 0.03, 0.01
 
 #: Held-out points per variant, full and quick; seeds of points and trains, none of them a calibration's.
 POINTS, QUICK_POINTS, POINT_SEED = 24, 8, 99
@@ -83,6 +84,7 @@ class DenramComparison:
     trains: tuple[TrainCase, ...]
     curves: tuple[CoincidenceCase, ...]
     failures: tuple[str, ...]
+    fires: tuple[FireCase, ...] = ()
 
     def checks(self) -> tuple[Check, ...]:
         """What is claimed of the twin, and whether it holds."""
@@ -90,6 +92,7 @@ class DenramComparison:
         found += [_train_check(case) for case in self.trains]
         for case in self.curves:
             found += _curve_checks(case)
+        found += _fire_checks(self.fires) if self.fires else []
         failed = f"{len(self.failures)}" + (f": {self.failures[0]}" if self.failures else "")
         return (*found, Check("transistor-level runs that failed", failed, "0", not self.failures, COMMAND))
 
@@ -137,6 +140,27 @@ def _curve_checks(case: CoincidenceCase) -> list[Check]:
     ]
 
 
+def _fire_checks(cases: tuple[FireCase, ...]) -> list[Check]:
+    spikes, wrong = sum(c.spice.size for c in cases), [c.name for c in cases if not c.equal]
+    worst = max(c.error for c in cases)
+    return [
+        Check(
+            f"spiking soma: spikes of {len(cases)} stimuli, pairs and random trains",
+            f"{spikes} in simulation, twin {'as many in each' if not wrong else 'differs: ' + ', '.join(wrong)}",
+            "as many in each",
+            not wrong,
+            COMMAND,
+        ),
+        Check(
+            "spiking soma: times of its spikes since the first input spike",
+            f"{100 * worst:.2f} % at worst",
+            f"{100 * FIRE:g} %",
+            worst <= FIRE,
+            COMMAND,
+        ),
+    ]
+
+
 def compare_denram(
     pool: Pool, tables: Mapping[str, CalibrationTable], dpi: CalibrationTable, *, quick: bool = False
 ) -> DenramComparison:
@@ -153,13 +177,14 @@ def compare_denram(
         trains += [train] if train is not None else []
         failures += [*lost, *missed]
     curves: list[CoincidenceCase] = []
+    fires: list[FireCase] = []
     if DEFAULT in tables:
         table = tables[DEFAULT]
-        curves, lost = compare_coincidence(
-            pool, table, dpi, table.provenance.process or "generic130", quick=quick
-        )
-        failures += lost
-    return DenramComparison(tuple(delays), tuple(trains), tuple(curves), tuple(failures))
+        process = table.provenance.process or "generic130"
+        curves, lost = compare_coincidence(pool, table, dpi, process, quick=quick)
+        fires, missed = compare_fire(pool, table, dpi, process, quick=quick)
+        failures += [*lost, *missed]
+    return DenramComparison(tuple(delays), tuple(trains), tuple(curves), tuple(failures), tuple(fires))
 
 
 def hot_corners(box: Box) -> tuple[dict[str, float], ...]:
@@ -258,6 +283,10 @@ def write_cases(comparison: DenramComparison, path: Path) -> None:
         for name, values in (("input", train.inputs), ("spice", train.spice), ("twin", train.twin)):
             key = f"train_{name}_{train.variant}"
             variables[key] = ((f"spike_{name}_{train.variant}",), values, {"units": "s"})
+    for k, fired in enumerate(comparison.fires):
+        for name, values in (("spice", fired.spice), ("twin", fired.twin)):
+            note = {"units": "s", "long_name": fired.name}
+            variables[f"fire_{name}_{k}"] = ((f"fire_{name}_{k}",), values, note)
     for k, curve in enumerate(comparison.curves):
         dim = (f"interval_{k}",)
         variables[f"interval_{k}"] = (dim, curve.intervals, {"units": "s", "long_name": curve.name})

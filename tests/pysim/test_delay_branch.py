@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from pysim.delays.branch import Branch
+from pysim.delays.branch import Branch, FiringSoma
 from pysim.delays.element import DelayElement
 from pysim.errors import ModelError
 from pysim.synapses.dpi import DpiSynapse
@@ -68,3 +68,49 @@ def test_a_branch_of_unlike_sizes_or_a_membrane_without_capacitance_is_refused()
         model.pulses([[0.0]])
     with pytest.raises(ModelError, match="strictly ascending"):
         model.voltage([[0.0], [0.0]], [0.0, 0.0])
+
+
+def test_soma_fires_where_its_equation_crosses_the_threshold_and_starts_anew() -> None:
+    model = branch()
+    times = np.linspace(0.0, 0.1, 2501)
+    trains = [[1e-3], [2e-3, 3e-2]]
+    threshold = 0.4 * float(model.voltage(trains, times).max())
+    drive = 4e8 * model.current(trains, times)
+    found = model.fire(trains, times, FiringSoma(threshold=threshold, t_dead=1e-4))
+
+    def crossing(t: float, v: np.ndarray) -> float:
+        return float(v[0]) - threshold
+
+    crossing.terminal, crossing.direction = True, 1  # type: ignore[attr-defined]
+    expected, start, v = [], 0.0, float(drive[0])
+    while start < times[-1]:
+        solved = solve_ivp(
+            lambda t, v: [(np.interp(t, times, drive) - v[0]) / 4e-3],
+            (start, times[-1]),
+            [v],
+            events=crossing,
+            max_step=4e-5,
+            rtol=1e-9,
+            atol=1e-15,
+        )
+        if not solved.t_events[0].size:
+            break
+        expected.append(float(solved.t_events[0][0]))
+        start, v = expected[-1] + 1e-4, 0.0
+    assert len(expected) > 2
+    np.testing.assert_allclose(found, expected, rtol=2e-5)
+
+
+def test_a_comparator_answers_late_and_a_high_threshold_never_fires() -> None:
+    model = branch()
+    times = np.linspace(0.0, 0.06, 1501)
+    trains = [[1e-3], [2e-3]]
+    peak = float(model.voltage(trains, times).max())
+    (sharp,) = model.fire(trains, times, FiringSoma(threshold=0.4 * peak))[:1]
+    (late,) = model.fire(trains, times, FiringSoma(threshold=0.4 * peak, lag=1e-8))[:1]
+    assert 1e-6 < late - sharp < 1e-3
+    assert model.fire(trains, times, FiringSoma(threshold=1.01 * peak)).size == 0
+    with pytest.raises(
+        ModelError, match=r"threshold = 0.0 V, lag = 0.0 V s, t_dead = 0.0 s; accepted: > 0 V"
+    ):
+        FiringSoma(threshold=0.0)

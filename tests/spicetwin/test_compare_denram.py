@@ -22,6 +22,7 @@ from spicetwin.compare.denram import (
     write_cases,
 )
 from spicetwin.compare.denram_branch import CoincidenceCase, twin_of, twin_peaks
+from spicetwin.compare.denram_fire import FireCase, compare_fire
 
 
 @pytest.mark.parametrize("variant", ["decay_comparator", "charge_comparator"])
@@ -62,6 +63,7 @@ def test_checks_fail_where_an_error_is_too_large(tmp_path: Path) -> None:
         (TrainCase("a", ones, ones, ones + 1e-6, 1.0),),
         (CoincidenceCase("b", gaps, tuning, 1.01 * tuning),),
         (),
+        (FireCase("c", 0.0, ones, 1.009 * ones),),
     )
     assert all(check.passed for check in good.checks())
     bad = DenramComparison(
@@ -69,10 +71,21 @@ def test_checks_fail_where_an_error_is_too_large(tmp_path: Path) -> None:
         (TrainCase("a", ones, ones, ones[:2], 1.0),),
         (CoincidenceCase("b", gaps, tuning, 1.0 + 1.05 * np.exp(-np.abs(gaps) / 1.2)),),
         ("a: it failed",),
+        (FireCase("c", 0.0, ones, ones[:2]), FireCase("d", 0.0, ones, 1.011 * ones)),
     )
     assert not any(check.passed for check in bad.checks())
     write_cases(bad, tmp_path / "cases.nc")
     assert (tmp_path / "cases.nc").stat().st_size > 0
+
+
+def test_spiking_soma_fires_as_often_and_when_ngspice_does(pool: Pool) -> None:
+    table, dpi = load(resolve("denram_generic130")), load(resolve("dpi_generic130"))
+    (together, apart), failures = compare_fire(pool, table, dpi, "generic130", quick=True)
+    assert not failures
+    assert together.spice.size == together.twin.size > 0
+    assert apart.equal
+    assert apart.spice.size < together.spice.size
+    assert 1e-7 < max(together.error, apart.error) <= 0.01
 
 
 def test_twin_of_a_branch_peaks_where_its_delays_coincide() -> None:
