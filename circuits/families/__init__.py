@@ -29,6 +29,8 @@ def circuits() -> dict[str, type[Circuit]]:
     from circuits.families.memcap_fecap import FECAP_CELLS
     from circuits.families.memcap_integrator import INTEGRATOR_CELLS
     from circuits.families.memcap_neuron import NEURON_CELLS
+    from circuits.families.memcap_stack import STACK_CELLS
+    from circuits.families.memcap_weight import WEIGHT_CELLS
     from circuits.families.mingru import CELLS
 
     own = (
@@ -42,6 +44,8 @@ def circuits() -> dict[str, type[Circuit]]:
         *memcap.CELLS,
         *INTEGRATOR_CELLS,
         *NEURON_CELLS,
+        *STACK_CELLS,
+        *WEIGHT_CELLS,
         *FECAP_CELLS,
     )
     return _with_third_party(own, Circuit, CIRCUIT_ENTRY_POINTS)
@@ -69,6 +73,8 @@ def testbenches() -> dict[str, type[Testbench]]:
     from circuits.families.memcap_integrator import INTEGRATOR_TESTBENCHES
     from circuits.families.memcap_neuron import NEURON_TESTBENCHES as MEMCAP_NEURON
     from circuits.families.memcap_program import PROGRAM_TESTBENCHES
+    from circuits.families.memcap_stack import STACK_TESTBENCHES
+    from circuits.families.memcap_weight import WEIGHT_TESTBENCHES as MEMCAP_WEIGHT
     from circuits.families.mingru_converters import CONVERTER_TESTBENCHES
     from circuits.families.mingru_dynamic import DYNAMIC_TESTBENCHES
     from circuits.families.mingru_static import LINE_TESTBENCHES
@@ -92,6 +98,8 @@ def testbenches() -> dict[str, type[Testbench]]:
         *INTEGRATOR_TESTBENCHES,
         *PROGRAM_TESTBENCHES,
         *MEMCAP_NEURON,
+        *STACK_TESTBENCHES,
+        *MEMCAP_WEIGHT,
         *FECAP_TESTBENCHES,
         FetIdVg,
         PFetIdVg,

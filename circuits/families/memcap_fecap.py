@@ -133,6 +133,8 @@ class FecapLoop(Testbench):
         Observable("q_opening", "C", "charge between the two branches at 0 V, 2 P_r times area"),
         Observable("v_c_up", "V", "voltage at which half of the switching upwards has happened"),
         Observable("v_c_down", "V", "the same downwards"),
+        Observable("v_peak_up", "V", "peak of the large-signal dQ/dV on the way up"),
+        Observable("v_peak_down", "V", "the same on the way down"),
         Observable("e_hysteresis", "J", "energy taken up over the second triangle"),
     )
 
@@ -179,6 +181,8 @@ class FecapLoop(Testbench):
             "q_opening": opening,
             "v_c_up": _half(charge[up], v[up]),
             "v_c_down": _half(-charge[down], v[down]),
+            "v_peak_up": _peak(charge[up], v[up]),
+            "v_peak_down": _peak(charge[down], v[down]),
             "e_hysteresis": integral(time, v * current, float(times[3]), float(times[5])),
         }
 
@@ -187,6 +191,15 @@ def _half(charge: FloatArray, v: FloatArray) -> float:
     """Voltage at which a rising charge is half way between its ends."""
     level = 0.5 * float(charge[0] + charge[-1])
     return float(np.interp(level, np.maximum.accumulate(charge), v))
+
+
+def _peak(charge: FloatArray, v: FloatArray) -> float:
+    """Voltage at which the charge of a branch changes most per volt, over bins of a hundredth of the branch."""
+    order = np.argsort(v)
+    grid = np.linspace(float(v.min()), float(v.max()), 101)
+    steps = np.abs(np.diff(np.interp(grid, v[order], charge[order])))
+    highest = int(np.argmax(steps))
+    return float(0.5 * (grid[highest] + grid[highest + 1]))
 
 
 #: Circuits and testbenches of the ferroelectric capacitor.
