@@ -3,8 +3,10 @@
 Which statistics, and why these:
 
 - The mean has a Student t interval. It is exact for normal values and, for bounded or skew ones, right in the limit of
-  many chips; with few chips and strong skew it covers too little (measured in ``tests/pysim/test_interval_coverage.py``
-  and in docs/system.md), so an early stop is not looked at below :data:`LEAST` chips.
+  many chips; with few chips and strong skew it covers a little too little. An early stop makes that worse, since an
+  ensemble that happens to vary little stops first: it is looked at from :data:`LEAST` chips on, at few numbers of
+  chips, and the interval must be narrow enough at two looks in a row. A gamma-shaped accuracy near 1 is then covered
+  in 93 to 94 % of runs instead of 91 % (4,000 repeats; docs/system.md).
 - An accuracy on n samples moves in steps of 1/n. Where all chips agree the sample deviation is 0 and would promise an
   interval of width 0; the deviation is therefore never taken below that of a value uniform within one step,
   resolution / sqrt(12).
@@ -25,8 +27,8 @@ from scipy.special import stdtrit
 
 FloatArray = NDArray[np.float64]
 
-#: Fewest independent chips before an early stop.
-LEAST = 16
+#: Fewest independent chips at the first look for an early stop.
+LEAST = 24
 #: Ratio between the numbers of chips at which the stop is looked at: each look is a chance to stop by luck.
 LOOKS = 1.25
 #: Fewest pairs of chips for a share: its interval would span everything.

@@ -164,8 +164,8 @@ def stream(
     chips
         Most independent chips, 2 at least for an interval.
     half_width
-        Stop when that of the 95 % interval is no larger, but not below :data:`~pysim.interval.estimate.LEAST`
-        chips.
+        Stop when that of the 95 % interval is no larger at two looks in a row, the first of them at
+        :data:`~pysim.interval.estimate.LEAST` chips.
     workers
         Who runs the chips; this process when left out.
     store
@@ -185,6 +185,7 @@ def stream(
     stops = looks(whole)
     pending = (p for p in design.points(whole) if p.index not in done)
     running = (Serial() if workers is None else workers).imap(metric, pending)
+    before = False
     for look in stops:
         needed = design.runs(look)
         while not all(index in done for index in range(needed)):
@@ -193,12 +194,12 @@ def stream(
                 store.add(outcome.point.index, outcome.values)
             done[outcome.point.index] = outcome.reason if outcome.values is None else outcome.values
         found = _estimate(metric, design, [done[index] for index in range(needed)])
-        reached = half_width is not None and found.mean.half_width <= half_width and len(found.chips) >= 2
-        if reached and look < whole:
-            found = replace(found, stopped=True)
-        yield found
-        if reached:
+        narrow = half_width is not None and found.mean.half_width <= half_width
+        if narrow and before and look < whole:
+            yield replace(found, stopped=True)
             break
+        before = narrow
+        yield found
     close = getattr(running, "close", None)
     if close is not None:
         close()
