@@ -39,6 +39,8 @@ class TrainedNetwork:
         Of the outputs (s).
     dt
         Step of the simulation (s).
+    floor
+        Lowest membrane voltage in units of the threshold.
     absorbed
         The training knew of the step's fall with the capacitance: the weights hold the compensation.
     tau_low
@@ -54,6 +56,7 @@ class TrainedNetwork:
     tau_out: float
     dt: float
     tau_low: float
+    floor: float = 0.0
     absorbed: bool = False
     summary: dict[str, Any] = field(default_factory=dict)
 
@@ -61,7 +64,7 @@ class TrainedNetwork:
         """Without any spread."""
         return MemcapNetwork(
             w_in=self.w_in, w_rec=self.w_rec, w_out=self.w_out, tau=self.tau, tau_out=self.tau_out, dt=self.dt,
-            step=self.tau_low / np.asarray(self.tau) if self.absorbed else 1.0,
+            floor=self.floor, step=self.tau_low / np.asarray(self.tau) if self.absorbed else 1.0,
         )  # fmt: skip
 
     def save(self, file: Any) -> None:
@@ -69,7 +72,7 @@ class TrainedNetwork:
         np.savez(
             file,
             format=np.array(FORMAT),
-            numbers=np.array([self.tau_out, self.dt, self.tau_low, float(self.absorbed)]),
+            numbers=np.array([self.tau_out, self.dt, self.tau_low, self.floor, float(self.absorbed)]),
             summary=np.array(json.dumps(self.summary, allow_nan=False)),
             w_in=self.w_in,
             w_rec=self.w_rec,
@@ -98,10 +101,10 @@ class TrainedNetwork:
         missing = [name for name in (*_ARRAYS, "numbers", "summary") if name not in held]
         if missing:
             raise ModelError(f"{path}: holds no array {missing[0]}; accepted: {', '.join(_ARRAYS)}")
-        tau_out, dt, tau_low, absorbed = (float(x) for x in held["numbers"])
+        tau_out, dt, tau_low, floor, absorbed = (float(x) for x in held["numbers"])
         network = cls(
             **{name: held[name] for name in _ARRAYS},
-            tau_out=tau_out, dt=dt, tau_low=tau_low, absorbed=bool(absorbed),
+            tau_out=tau_out, dt=dt, tau_low=tau_low, floor=floor, absorbed=bool(absorbed),
             summary=json.loads(str(held["summary"])),
         )  # fmt: skip
         try:
@@ -183,6 +186,7 @@ def deploy(trained: TrainedNetwork, how: Deployment, chips: int, seed: int) -> E
             tau=membranes.tau[k, :split],
             tau_out=membranes.tau[k, split:],
             dt=trained.dt,
+            floor=trained.floor,
             step=steps[k, :split],
             step_out=steps[k, split:],
         )

@@ -34,8 +34,8 @@ def backward(
 ) -> None:  # fmt: skip
     """Add gradients given those of the scores (samples, windows, outputs) and of the spike counts (samples, neurons).
 
-    There is a set of sums a block of samples, ``d_in`` (blocks, inputs, neurons) and so on; the caller sums over blocks,
-    in an order that no number of threads changes.
+    There is a set of sums a block of samples, ``d_in`` (blocks, inputs, neurons) and so on; the caller sums over
+    blocks, in an order that no number of threads changes.
     """
     samples, neurons, outputs = trace.shape[0], trace.shape[2], w_out.shape[1]
     blocks = d_in.shape[0]

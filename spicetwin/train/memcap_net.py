@@ -31,7 +31,9 @@ START = {"w_in": 0.7, "w_rec": 0.5, "w_out": 0.5}
 #: Gradients are cut to this norm.
 CUT = 1.0
 #: Spikes a sample below which a neuron is silent, and the weight of silence in the loss.
-LEAST, QUIET = 3.0, 1.0
+LEAST, QUIET = 3.0, 0.1
+#: Share of the epochs behind which all windows are learned from.
+LESSONS = 0.6
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ class MemcapNet(torch.nn.Module):
             torch.exp(-self.dt / tau),
             keep_out,
             1.0,
-            0.0,
+            self.shape.floor,
             events,
             windows,
         )
@@ -144,6 +146,7 @@ class MemcapNet(torch.nn.Module):
                 tau_out=self.shape.tau_out,
                 dt=self.dt,
                 tau_low=self.taus.unit,
+                floor=self.shape.floor,
                 absorbed=self.taus.absorbed,
                 summary=summary or {},
             )
@@ -158,27 +161,34 @@ def quantised(weight: Any, levels: int) -> Any:
 def train(net: MemcapNet, task: WindowedTask, how: MemcapTraining, seed: int) -> float:
     """Train in place with Adam on the cross-entropy of all windows; the best epoch by validation stays.
 
+    Tasks of several windows begin with the first of them and take in one after the other: what must be remembered for
+    long is learned behind what must be remembered at all.
+
     Returns
     -------
     float
         Its validation accuracy.
     """
     rng, draw = np.random.default_rng([seed, 6]), torch.Generator().manual_seed(seed)
-    events, classes = Events.from_dense(task.train.x), torch.from_numpy(task.train.y)
-    checked = Events.from_dense(task.validation.x)
+    checked, classes = Events.from_dense(task.validation.x), torch.from_numpy(task.train.y)
     groups: list[dict[str, Any]] = [{"params": list(net.weights.parameters()), "lr": how.rate}]
     if net.taus.trained:
         groups.append({"params": [net.position], "lr": how.rate_tau})
     optimiser = torch.optim.Adam(groups)
-    batches = -(-events.samples // how.batch)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, how.epochs * batches)
-    best, kept = -1.0, {}
-    for _ in range(how.epochs):
-        order = rng.permutation(events.samples)
-        for k in range(0, len(order), how.batch):
+    samples = len(task.train)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, how.epochs * -(-samples // how.batch))
+    best, kept, shown = -1.0, {}, 0
+    for epoch in range(how.epochs):
+        lesson = _windows(epoch / how.epochs, len(task.windows))
+        if lesson != shown:
+            shown, windows = lesson, task.windows[:lesson]
+            events = Events.from_dense(task.train.x[:, : windows.max()])
+        order = rng.permutation(samples)
+        for k in range(0, samples, how.batch):
             chosen = order[k : k + how.batch]
-            score, count = net(events.select(chosen), task.windows, how.noise, draw)
-            loss = torch.nn.functional.cross_entropy(score.flatten(0, 1), classes[chosen].flatten())
+            score, count = net(events.select(chosen), windows, how.noise, draw)
+            wanted = classes[chosen, :shown].flatten()
+            loss = torch.nn.functional.cross_entropy(score.flatten(0, 1), wanted)
             # Silent neurons hardly learn: the mean count of each is held above LEAST.
             loss = loss + QUIET * torch.relu(1.0 - count.mean(dim=0) / LEAST).square().mean()
             optimiser.zero_grad()
@@ -187,10 +197,15 @@ def train(net: MemcapNet, task: WindowedTask, how: MemcapTraining, seed: int) ->
             optimiser.step()
             schedule.step()
         found = accuracy(net.trained().ideal(), checked, task.validation, task.windows)
-        if found > best:
+        if shown == len(task.windows) and found > best:
             best, kept = found, {name: value.clone() for name, value in net.state_dict().items()}
     net.load_state_dict(kept)
     return best
+
+
+def _windows(progress: float, windows: int) -> int:
+    """How many windows are learned from at this share of the training."""
+    return min(windows, 1 + int(progress / LESSONS * (windows - 1)))
 
 
 def accuracy(network: MemcapNetwork, events: Events, part: Part, windows: NDArray[np.int64]) -> float:

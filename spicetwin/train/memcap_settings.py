@@ -32,6 +32,8 @@ class MemcapShape:
         Memcapacitors that a membrane can switch in.
     tau_out
         Time constant of the outputs (s).
+    floor
+        Lowest membrane voltage, where the sinks of inhibition end, in thresholds above reset: reset lies above ground.
     table
         Calibration table of the membranes, ``assumed``, a name or a file.
     """
@@ -40,6 +42,7 @@ class MemcapShape:
     levels: int = 15
     units: float = 8.0
     tau_out: float = 10e-3
+    floor: float = -2.0
     table: str = "memcap_generic130"
 
     def membrane(self) -> MembraneModel:
@@ -162,6 +165,7 @@ class MemcapSettings:
         checks: tuple[tuple[bool, str, object, str], ...] = (
             (1 <= n.neurons <= 4096, "network.neurons", n.neurons, "1 to 4096"),
             (1 <= n.levels <= 1023, "network.levels", n.levels, "1 to 1023"),
+            (n.floor <= 0, "network.floor", n.floor, "0 or less"),
             (low <= n.tau_out <= high, "network.tau_out (s)", n.tau_out, reach),
             (t.epochs >= 1, "train.epochs", t.epochs, "1 or more"),
             (t.batch >= 1, "train.batch", t.batch, "1 or more"),
