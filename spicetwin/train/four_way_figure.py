@@ -30,7 +30,9 @@ def draw_four_way(study: Study, found: dict[Training, Outcome], path: Path) -> P
         panels = figure.subplots(len(tables), 1, squeeze=False, sharex=True)[:, 0]
         for axes, table, split in zip(panels, tables, study.splits, strict=True):
             _panel(axes, table, letters)
-            axes.set_title(f"{study.settings.task}, {split.name}, chips of {study.settings.table}")
+            axes.set_title(
+                f"{study.settings.task}, {split.name.replace('record', 'record ')}, chips of {study.settings.table}"
+            )
         panels[-1].set_xlabel(f"balanced accuracy on the {study.part} (%); mean with 95 % interval")
         return save(figure, path)
 
