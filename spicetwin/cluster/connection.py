@@ -96,13 +96,25 @@ class Cluster:
                 f"scheduler {self.address}: a worker cannot load spicetwin ({type(error).__name__}: {error}); install "
                 f"version {importlib.metadata.version('spicetwin')} there"
             ) from error
-        own = package_identity()
-        for worker, identity in found.items():
-            if identity != own:
-                raise InputError(
-                    f"scheduler {self.address}: worker {worker} runs spicetwin {_shown(identity)}; accepted: "
-                    f"{_shown(own)}, as here"
-                )
+        check_identities(self.address, found, package_identity())
+
+
+def check_identities(
+    address: str, workers: Mapping[str, tuple[str, str, str]], own: tuple[str, str, str]
+) -> None:
+    """Refuse workers that run other code than ``own``; identities as :func:`package_identity` gives them.
+
+    Raises
+    ------
+    InputError
+        Naming the worker and both versions.
+    """
+    for worker, identity in workers.items():
+        if tuple(identity) != own:
+            raise InputError(
+                f"scheduler {address}: worker {worker} runs spicetwin {_shown(identity)}; accepted: {_shown(own)}, "
+                "as here"
+            )
 
 
 def check_versions(address: str, versions: Mapping[str, Any]) -> None:
