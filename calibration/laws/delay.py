@@ -45,6 +45,23 @@ def weight(
     )
 
 
+def weight_drift(
+    conductance: Values,
+    temperature: Values,
+    i_ref: Values,
+    r_access: Values,
+    exponent: Values,
+    coefficient: Values,
+    exponent_drift: Values,
+    g_ref: Values,
+    temperature_ref: Values,
+) -> FloatArray:
+    """Current of a weight cell as :func:`weight`, whose scale and exponent drift with temperature."""
+    rise = np.asarray(temperature, dtype=np.float64) - temperature_ref
+    own = np.asarray(exponent) + np.asarray(exponent_drift) * rise
+    return weight(conductance, i_ref, r_access, own, g_ref) * np.exp(np.asarray(coefficient) * rise)
+
+
 LAWS = (
     Law(
         "delay_level",
@@ -89,5 +106,24 @@ LAWS = (
         },
         "I = I_ref [(1/G + R_a) / (1/G_ref + R_a)]^-n",
         "read voltage over memory and access transistor; the read voltage falls with the clamp's V_GS",
+    ),
+    Law(
+        "delay_weight_drift",
+        weight_drift,
+        {"conductance": "S", "temperature": "K"},
+        "A",
+        {
+            "i_ref": LawParam("A", 3e-8, (1e-15, 1e-3), "log", "current at the reference conductance"),
+            "r_access": LawParam("ohm", 1e3, (0.0, 1e6), description="of access transistor and clamp"),
+            "exponent": LawParam(
+                "1", 1.0, (0.1, 2.0), description="below 1: the clamp yields with the current"
+            ),
+            "coefficient": LawParam("1/K", 0.0, (-0.05, 0.05), description="relative drift of the current"),
+            "exponent_drift": LawParam("1/K", 0.0, (-0.01, 0.01), description="drift of the exponent"),
+            "g_ref": LawParam("S", 3e-5, (1e-9, 1.0), "log", "reference conductance: hold fixed"),
+            "temperature_ref": T_REF,
+        },
+        "I = I_ref [(1/G + R_a) / (1/G_ref + R_a)]^-(n + n' dT) exp(tc dT)",
+        "the clamp's V_GS falls with temperature, and less so at larger currents",
     ),
 )

@@ -111,9 +111,14 @@ def calibrate_delays(
     if dpi is not None:
         p = {name: fitted.value for name, fitted in done.fit.parameters.items()}
         weight = denram_weight.fit_weight(
-            pool, process, dpi, element_fields(variant, p, process), pulse_width(p, process), quick=quick
+            pool,
+            process,
+            dpi,
+            element_fields(variant, p, process),
+            lambda temperature: pulse_width(p, process, temperature),
+            quick=quick,
         )
-        box = {"conductance": denram_weight.CONDUCTANCE}
+        box = {"conductance": denram_weight.CONDUCTANCE, "temperature": denram_weight.TEMPERATURE}
         found |= entries("denram", denram_weight.QUANTITIES, {"": weight}, box, _reference(variant, process))
     provenance = _provenance(pool, process, variant, dpi, quick=quick)
     if memory is not None:
@@ -155,9 +160,9 @@ def element_fields(variant: str, parameters: Mapping[str, float], process: str) 
     }
 
 
-def pulse_width(parameters: Mapping[str, float], process: str) -> float:
-    """Width of the output pulse at the process's supply (s)."""
-    at = {"supply": get_process(process).supply, "temperature": T_REF}
+def pulse_width(parameters: Mapping[str, float], process: str, temperature: float) -> float:
+    """Width of the output pulse at the process's supply and a temperature (s)."""
+    at = {"supply": get_process(process).supply, "temperature": temperature}
     return quantities(DEFAULT)["t_pulse"].value(parameters, at)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,10 @@ FloatArray = NDArray[np.float64]
 CONDUCTANCE = Range(8e-6, 6e-5, "S")
 POINTS, QUICK = 8, 4
 
+#: Temperatures (K), within those of the DPI synapse's calibration: all conductances at the reference, every other one
+#: at the ends.
+TEMPERATURE = Range(268.15, 323.15, "K", log=False)
+
 #: Error expected of a peak of the soma (in ln).
 PEAK_ERROR = 0.005
 
@@ -40,14 +44,24 @@ STEP = 4e-5
 QUANTITIES: Quantities = {
     "i_weight": Quantity(
         "A",
-        "delay_weight",
-        {"i_ref": "weight_ref", "r_access": "weight_access", "exponent": "weight_exponent", "g_ref": 3e-5},
+        "delay_weight_drift",
+        {
+            "i_ref": "weight_ref",
+            "r_access": "weight_access",
+            "exponent": "weight_exponent",
+            "coefficient": "weight_coefficient",
+            "exponent_drift": "weight_drift",
+            "g_ref": 3e-5,
+            "temperature_ref": T_REF,
+        },
     )
 }
 START: Mapping[str, FitParameter] = {
     "weight_ref": FitParameter(3.1e-8, "A", (1e-10, 1e-6), scale="log"),
     "weight_access": FitParameter(1e4, "ohm", (0.0, 1e6)),
     "weight_exponent": FitParameter(0.8, "1", (0.1, 2.0)),
+    "weight_coefficient": FitParameter(2e-3, "1/K", (-0.05, 0.05)),
+    "weight_drift": FitParameter(0.0, "1/K", (-0.01, 0.01)),
 }
 
 
@@ -56,18 +70,22 @@ def one_synapse(conductance: float) -> BranchPair:
     return BranchPair(dut=DenramBranch(synapses=1.0, g_first=conductance, g_last=conductance))
 
 
-def peak_of(simulator: Simulator, item: tuple[BranchPair, str]) -> dict[str, float]:
-    """Observables of a branch; called in a worker."""
-    bench, process = item
-    return bench.run(simulator, get_process(process), Conditions())
+def peak_of(simulator: Simulator, item: tuple[BranchPair, str, float]) -> dict[str, float]:
+    """Observables of a branch on a process at a temperature (K); called in a worker."""
+    bench, process, temperature = item
+    return bench.run(simulator, get_process(process), Conditions(temperature=temperature))
 
 
 def synapses(
-    table: CalibrationTable, branch: DenramBranch, i_weight: FloatArray, t_pulse: FloatArray
+    table: CalibrationTable,
+    branch: DenramBranch,
+    i_weight: FloatArray,
+    t_pulse: FloatArray,
+    temperature: float = T_REF,
 ) -> DpiSynapse:
     """DPI synapses of a branch: those of the DPI table, with the delay cells' pulse and the weight cells' current."""
     known = {"i_tau": branch.i_tau, "i_gain": branch.i_gain, "i_weight": 2e-8, "i_pulse": 3e-9}
-    chip = draw(table, (1, 1), 0, (), block="synapse", at={**known, "temperature": T_REF})
+    chip = draw(table, (1, 1), 0, (), block="synapse", at={**known, "temperature": temperature})
     typical = chip.synapse()
     count = i_weight.size
     fields = {
@@ -82,7 +100,7 @@ def fit_weight(
     process: str,
     dpi: CalibrationTable,
     elements: Mapping[str, float],
-    t_pulse: float,
+    t_pulse: Callable[[float], float],
     *,
     quick: bool = False,
 ) -> FitResult:
@@ -95,7 +113,7 @@ def fit_weight(
     elements
         Fields of the delay element at the branch's default levels.
     t_pulse
-        Width of the delay cells' pulse (s).
+        Width of the delay cells' pulse (s) at a temperature (K).
 
     Raises
     ------
@@ -103,32 +121,47 @@ def fit_weight(
         When a simulation fails.
     """
     count = QUICK if quick else POINTS
-    conductances = [CONDUCTANCE.at(k / (count - 1)) for k in range(count)]
-    outcomes = pool.map(peak_of, [(one_synapse(g), process) for g in conductances])
+    grid = [CONDUCTANCE.at(k / (count - 1)) for k in range(count)]
+    ends = (TEMPERATURE.low, TEMPERATURE.high)
+    points = [
+        *((g, T_REF) for g in grid),
+        *((g, t) for t in ends for g in grid[:: 2 if count > QUICK else 3]),
+    ]
+    outcomes = pool.map(peak_of, [(one_synapse(g), process, t) for g, t in points])
     for outcome in outcomes:
         if outcome.error is not None:
             raise SimulationError(f"weight cell: {outcome.error}")
     peaks = np.array([o.value["v_peak"] for o in outcomes if o.value is not None])
-    data = Dataset("peak", {"conductance": np.array(conductances)}, peaks, PEAK_ERROR, "lognormal")
+    conductance, temperature = np.array(points).T
+    inputs = {"conductance": conductance, "temperature": temperature}
+    data = Dataset("peak", inputs, peaks, PEAK_ERROR, "lognormal")
+    widths = np.array([t_pulse(t) for t in temperature])
 
     def model(parameters: Mapping[str, float], dataset: Dataset) -> FloatArray:
-        currents = QUANTITIES["i_weight"].values(parameters, {"conductance": dataset.x["conductance"]})
-        return peaks_of(dpi, elements, currents, t_pulse)
+        currents = QUANTITIES["i_weight"].values(parameters, dataset.x)
+        return peaks_of(dpi, elements, currents, widths, dataset.x["temperature"])
 
     return fit(model, [data], START, step=1e-4, tolerance=1e-9, criteria=Criteria(max_redchi=4.0))
 
 
 def peaks_of(
-    dpi: CalibrationTable, elements: Mapping[str, float], currents: FloatArray, t_pulse: float
+    dpi: CalibrationTable,
+    elements: Mapping[str, float],
+    currents: FloatArray,
+    widths: FloatArray,
+    temperatures: FloatArray,
 ) -> FloatArray:
-    """Peak of the soma's voltage in the twin for each weight current alone (V)."""
+    """Peak of the soma's voltage in the twin for each weight current, pulse and temperature alone (V).
+
+    The element is that of the reference temperature: when the pulse comes does not move the peak.
+    """
     dut = DenramBranch()
     fields: dict[str, Any] = {name: np.full(1, value) for name, value in elements.items()}
     element = DelayElement(**fields)
     times = np.arange(0.0, float(element.delay()[0]) + 0.05, STEP)
     found = []
-    for current in currents:
-        one = synapses(dpi, dut, np.array([current]), np.array([t_pulse]))
+    for current, width, temperature in zip(currents, widths, temperatures, strict=True):
+        one = synapses(dpi, dut, np.array([current]), np.array([width]), float(temperature))
         branch = Branch(elements=element, synapses=one, r_m=dut.r_m, c_m=dut.c_m)
         found.append(float(branch.voltage([[0.0]], times).max()))
     return np.array(found)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.table import CalibrationTable
+from calibration.table import CalibrationTable, OutOfDomain
 from circuits.families.denram_branch import DenramBranch
 from circuits.families.denram_network import BranchPair, curve
 from circuits.ngspice.pool import Pool
@@ -21,13 +21,19 @@ from spicetwin.calibrate.denram_weight import STEP, conductances_of, peak_of, sy
 
 FloatArray = NDArray[np.float64]
 
-#: Branches of the comparison: memories and conductances that no fit has seen, delays alike and apart.
-BRANCHES: tuple[tuple[str, DenramBranch], ...] = (
-    ("equal weights, delays 6.4 and 4.1 ms", DenramBranch(r_last=6.4e9, g_first=2.7e-5, g_last=2.7e-5)),
+_EQUAL = DenramBranch(r_last=6.4e9, g_first=2.7e-5, g_last=2.7e-5)
+
+#: Branches of the comparison with their temperatures (K): memories, conductances and temperatures that no fit has
+#: seen, delays alike and apart.
+BRANCHES: tuple[tuple[str, DenramBranch, float], ...] = (
+    ("equal weights, delays 6.4 and 4.1 ms", _EQUAL, T_REF),
     (
         "weights 3:2, delays 3.2 and 8.9 ms",
         DenramBranch(r_first=5e9, r_last=14e9, g_first=4.2e-5, g_last=2.2e-5),
+        T_REF,
     ),
+    ("equal weights at 5 degrees C", _EQUAL, 278.15),
+    ("equal weights at 42 degrees C", _EQUAL, 315.15),
 )
 
 #: Intervals of a tuning curve, full and quick, and its half width in time constants of synapse and soma.
@@ -69,21 +75,34 @@ def intervals_of(branch: DenramBranch, process: str, points: int) -> FloatArray:
     return np.asarray(centre + reach * np.sign(share) * np.abs(share) ** 1.5)
 
 
-def twin_of(table: CalibrationTable, dpi: CalibrationTable, branch: DenramBranch) -> Branch:
-    """Typical twin of a branch at the reference temperature."""
+def twin_of(
+    table: CalibrationTable, dpi: CalibrationTable, branch: DenramBranch, temperature: float = T_REF
+) -> Branch:
+    """Typical twin of a branch at a temperature (K).
+
+    Raises
+    ------
+    OutOfDomain
+        For a conductance or temperature that the weight cell was not calibrated at.
+    """
     cells = [branch.delay_cell(k) for k in range(branch.count)]
     resistance = np.array([cell.r_read for cell in cells])
-    at = {"v_set": branch.v_set, "v_th": branch.v_th, "temperature": T_REF}
+    at = {"v_set": branch.v_set, "v_th": branch.v_th, "temperature": temperature}
     conductance = conductances_of(branch)
     entry, pulse = table.entry("denram.i_weight"), table.entry("denram.t_pulse")
-    entry.check_domain({"conductance": conductance})
-    currents = entry.evaluate({"conductance": conductance})
+    if "temperature" not in entry.box and temperature != T_REF:
+        raise OutOfDomain(
+            f"table {table.reference}: denram.i_weight holds at {T_REF:g} K alone, not at {temperature:g} K"
+        )
+    inputs = entry.inputs({"conductance": conductance, "temperature": np.full(branch.count, temperature)})
+    entry.check_domain(inputs)
+    currents = entry.evaluate(inputs)
     reference = table.entry("denram.c_delay").reference or {}
-    width = float(pulse.evaluate({"supply": float(reference["supply"]), "temperature": T_REF}))
+    width = float(pulse.evaluate({"supply": float(reference["supply"]), "temperature": temperature}))
     width *= branch.c_pulse / cells[0].declarations()["c_pulse"].value
     return Branch(
         elements=element_of(table, resistance, branch.v_sinh, at),
-        synapses=synapses(dpi, branch, currents, np.full(branch.count, width)),
+        synapses=synapses(dpi, branch, currents, np.full(branch.count, width), temperature),
         r_m=branch.r_m,
         c_m=branch.c_m,
     )
@@ -108,9 +127,11 @@ def compare_coincidence(
     """Tuning curves of the branches; second, one line per point that failed."""
     cases: list[CoincidenceCase] = []
     failures: list[str] = []
-    for name, branch in BRANCHES[:1] if quick else BRANCHES:
-        intervals = intervals_of(branch, process, QUICK if quick else POINTS)
-        benches = [(BranchPair(dut=branch, interval=float(gap)), process) for gap in intervals]
+    for name, branch, temperature in BRANCHES[:1] if quick else BRANCHES:
+        if temperature != T_REF and "temperature" not in table.entry("denram.i_weight").box:
+            continue
+        intervals = intervals_of(branch, process, QUICK if quick or temperature != T_REF else POINTS)
+        benches = [(BranchPair(dut=branch, interval=float(gap)), process, temperature) for gap in intervals]
         outcomes = pool.map(peak_of, benches)
         failures += [f"{name}, interval {o.item[0].interval:g} s: {o.error}" for o in outcomes if o.error]
         good = [k for k, o in enumerate(outcomes) if o.value is not None]
@@ -119,7 +140,10 @@ def compare_coincidence(
         spice = np.array([outcomes[k].value["v_peak"] for k in good if outcomes[k].value is not None])  # type: ignore[index]
         cases.append(
             CoincidenceCase(
-                name, intervals[good], spice, twin_peaks(twin_of(table, dpi, branch), intervals[good])
+                name,
+                intervals[good],
+                spice,
+                twin_peaks(twin_of(table, dpi, branch, temperature), intervals[good]),
             )
         )
     return cases, failures

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration.table import load, resolve
+from calibration.laws import get_law
+from calibration.table import OutOfDomain, load, resolve
+from circuits.families.denram_spiking import SpikingBranch
 from circuits.ngspice.pool import Pool
 from spicetwin.calibrate.denram import BOXES
 from spicetwin.calibrate.denram_table import table_name
@@ -101,3 +103,19 @@ def test_twin_of_a_branch_peaks_where_its_delays_coincide() -> None:
 def test_an_unknown_family_is_refused() -> None:
     with pytest.raises(CompareError, match="known: dpi, mingru, denram"):
         compare_family("denrma")
+
+
+def test_weight_cell_drifts_only_in_tables_calibrated_over_temperature() -> None:
+    at = {"conductance": np.array([1e-5, 3e-5, 6e-5])}
+    fixed = {"i_ref": 3e-8, "r_access": 1e4, "exponent": 0.85, "g_ref": 3e-5}
+    drift = {**fixed, "coefficient": 2e-3, "exponent_drift": -2e-4, "temperature_ref": 300.15}
+    plain = get_law("delay_weight")(at, fixed)
+    warm = get_law("delay_weight_drift")
+    np.testing.assert_allclose(warm({**at, "temperature": 300.15}, drift), plain, rtol=1e-12)
+    hot = warm({**at, "temperature": 320.15}, drift) / plain
+    # At the reference conductance the current drifts alone; a flatter law in warmth raises small ones above.
+    assert hot[1] == pytest.approx(np.exp(0.04), rel=1e-12)
+    assert hot[0] > hot[1] > hot[2]
+    table, dpi = load(resolve("denram_generic130@1.1.0")), load(resolve("dpi_generic130"))
+    with pytest.raises(OutOfDomain, match=r"i_weight holds at 300.15 K alone, not at 315.15 K"):
+        twin_of(table, dpi, SpikingBranch(), 315.15)
