@@ -120,12 +120,12 @@ def summarise(study: Study, found: dict[Training, Outcome]) -> dict[str, Any]:
 
 
 def _regained(by_metric: dict[str, list[dict[str, FloatArray]]], split: int, letter: str) -> float | None:
-    """Share of the balanced accuracy lost from a to b that a row has again."""
+    """Share of the balanced accuracy lost from a to b that a row has again; none where the loss is not sure."""
     own = by_metric["balanced"][split]
-    lost = float(own["a"].mean() - own["b"].mean())
-    if letter in "ab" or lost <= 0.0:
+    ideal, chips = float(own["a"].mean()), crossed(own["b"])
+    if letter in "ab" or chips.high >= ideal:
         return None
-    return float(own[letter].mean() - own["b"].mean()) / lost
+    return float(own[letter].mean() - chips.mean) / (ideal - chips.mean)
 
 
 def dataset(study: Study, found: dict[Training, Outcome]) -> xarray.Dataset:
