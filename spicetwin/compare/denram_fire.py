@@ -32,17 +32,23 @@ SPIKES, SEEDS = 5, (31, 32)
 
 @dataclass(frozen=True)
 class FireCase:
-    """One stimulus: spikes of the soma in simulation and twin (s), first input spike (s)."""
+    """One stimulus: spikes of the soma in simulation and twin (s), first input spike (s), a pair of spikes or trains."""
 
     name: str
     first: float
     spice: FloatArray
     twin: FloatArray
+    pair: bool = True
 
     @property
     def equal(self) -> bool:
         """As many spikes."""
         return self.spice.size == self.twin.size
+
+    @property
+    def count_error(self) -> float:
+        """Relative error of the number of spikes."""
+        return abs(self.twin.size - self.spice.size) / max(self.spice.size, 1)
 
     @property
     def error(self) -> float:
@@ -95,5 +101,6 @@ def compare_fire(
         # The simulation ends two time constants after the last delay.
         end = bench.stop(get_process(process), Conditions())
         first = min(train[0] for train in trains if train)
-        cases.append(FireCase(name, first, outcome.value[outcome.value <= end], twin[twin <= end]))
+        spice = outcome.value[outcome.value <= end]
+        cases.append(FireCase(name, first, spice, twin[twin <= end], not bench.trains))
     return cases, failures

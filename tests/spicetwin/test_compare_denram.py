@@ -65,7 +65,7 @@ def test_checks_fail_where_an_error_is_too_large(tmp_path: Path) -> None:
         (TrainCase("a", ones, ones, ones + 1e-6, 1.0),),
         (CoincidenceCase("b", gaps, tuning, 1.01 * tuning),),
         (),
-        (FireCase("c", 0.0, ones, 1.009 * ones),),
+        (FireCase("c", 0.0, ones, 1.009 * ones), FireCase("t", 0.0, np.ones(20), np.ones(19), False)),
     )
     assert all(check.passed for check in good.checks())
     bad = DenramComparison(
@@ -73,7 +73,11 @@ def test_checks_fail_where_an_error_is_too_large(tmp_path: Path) -> None:
         (TrainCase("a", ones, ones, ones[:2], 1.0),),
         (CoincidenceCase("b", gaps, tuning, 1.0 + 1.05 * np.exp(-np.abs(gaps) / 1.2)),),
         ("a: it failed",),
-        (FireCase("c", 0.0, ones, ones[:2]), FireCase("d", 0.0, ones, 1.011 * ones)),
+        (
+            FireCase("c", 0.0, ones, ones[:2]),
+            FireCase("d", 0.0, ones, 1.011 * ones),
+            FireCase("t", 0.0, ones, ones[:2], False),
+        ),
     )
     assert not any(check.passed for check in bad.checks())
     write_cases(bad, tmp_path / "cases.nc")
