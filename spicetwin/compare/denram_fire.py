@@ -32,7 +32,7 @@ SPIKES, SEEDS = 5, (31, 32)
 
 @dataclass(frozen=True)
 class FireCase:
-    """One stimulus: spikes of the soma in simulation and twin (s), first input spike (s), a pair of spikes or trains."""
+    """One stimulus, a pair of spikes or trains: spikes of the soma in simulation and twin (s), first input spike (s)."""
 
     name: str
     first: float
