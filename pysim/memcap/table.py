@@ -1,7 +1,8 @@
-"""Memcapacitive twin out of a calibration table: model of the devices, leaky integrators of a drawn chip."""
+"""Memcapacitive twin out of a calibration table: model of the devices, integrators and neurons of a drawn chip."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -11,10 +12,13 @@ from calibration.table import CalibrationTable, Entry
 from pysim.errors import ModelError
 from pysim.memcap.draw import MemcapChip, MemcapModel
 from pysim.memcap.integrator import LeakyIntegrator
+from pysim.memcap.neuron import SpikingCell
 from pysim.mingru.streams import stream
 
 FloatArray = NDArray[np.float64]
 
+#: Threshold at which the table states the neuron's delay (V).
+LEVEL = 0.3
 #: Additions of the transistors that the integrator takes as they are.
 _ADDITIONS = ("c_par", "i_leak", "g_leak", "i_up", "g_out", "q_edge")
 
@@ -87,6 +91,48 @@ def integrators(table: CalibrationTable, chip: MemcapChip) -> LeakyIntegrator:
         v_sinh=_value(table, "v_sinh"),
         i_in=_value(table, "i_in") * np.exp(log),
         **values,
+    )
+
+
+def spiking_cell(
+    table: CalibrationTable, chip: MemcapChip, place: tuple[int, int], v_threshold: float = 0.3
+) -> SpikingCell:
+    """One neuron of a drawn chip: its leaky integrator, with offset and pulse drawn as well.
+
+    Parameters
+    ----------
+    place
+        Chip and neuron on it.
+    v_threshold
+        Level of the threshold line (V).
+
+    Raises
+    ------
+    ModelError
+        When the table lacks an entry, or there is no such neuron.
+    """
+    if not all(0 <= k < n for k, n in zip(place, chip.shape, strict=True)):
+        raise ModelError(f"neuron {place}; accepted: chip and neuron of {chip.shape}")
+    every = integrators(table, chip)
+    fields = {f.name: float(np.asarray(getattr(every, f.name))[place]) for f in dataclasses.fields(every)}
+    fields["c_par"] += _value(table, "neuron_c_par")
+    offset, pulse = _value(table, "neuron_v_offset"), _value(table, "neuron_t_pulse")
+    if "within_die" in chip.sources:
+        for name in ("neuron_v_offset", "neuron_t_pulse"):
+            drawn = stream(chip.seed, "within_die", "memcap", name).standard_normal(chip.shape)[place]
+            sigma = _sigma(_entry(table, name), "within_die")
+            if name == "neuron_v_offset":
+                offset += sigma * float(drawn)
+            else:
+                pulse *= math.exp(sigma * float(drawn))
+    stage = _value(table, "neuron_t_stage") + _value(table, "neuron_t_level") * (v_threshold - LEVEL)
+    return SpikingCell(
+        cell=LeakyIntegrator(**fields),
+        v_threshold=v_threshold * (1.0 + _value(table, "neuron_v_slope")) + offset,
+        v_reset=_value(table, "neuron_v_reset"),
+        t_stage=stage,
+        t_log=_value(table, "neuron_t_log"),
+        t_pulse=pulse,
     )
 
 

@@ -103,13 +103,14 @@ def _memcap(pool: Pool, process: str, version: str, *, quick: bool) -> Built:
     from spicetwin.calibrate.memcap_table import calibrate_memcap
     from spicetwin.calibrate.record import now
     from spicetwin.compare.memcap import compare_memcap, validated
+    from spicetwin.compare.memcap_neuron import compare_neuron, validated_neuron
 
     done = calibrate_memcap(pool, process, version, now(), quick=quick)
-    comparison = compare_memcap(pool, quick=quick)
+    comparison, neuron = compare_memcap(pool, quick=quick), compare_neuron(pool, quick=quick)
     return Built(
-        validated(done.table, comparison),
+        validated_neuron(validated(done.table, comparison), neuron),
         {name: found.verdict for name, found in done.fits.items()},
-        (*done.failures, *comparison.failures),
+        (*done.failures, *comparison.failures, *neuron.failures),
         {name: "; ".join(found.reasons) for name, found in done.fits.items()},
     )
 

@@ -19,6 +19,7 @@ from circuits.process import get_process
 from circuits.testbench import Conditions
 from pysim.memcap.integrator import U_T, LeakyIntegrator
 from pysim.memcap.neuron import SpikingCell
+from pysim.memcap.table import LEVEL
 
 FloatArray = NDArray[np.float64]
 T = TypeVar("T")
@@ -70,8 +71,6 @@ class Stage:
     v_start: float
 
 
-LEVEL = 0.3
-"""Threshold at which ``t_stage`` is stated (V)."""
 SCALES = Stage(1e-14, 1e-3, 1e-3, 1e-5, 1e-6, 1e-5, 1e-3, 1e-3)
 """Sizes that the fit takes as one."""
 

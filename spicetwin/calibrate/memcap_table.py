@@ -28,7 +28,10 @@ from circuits.deck import Simulator
 from circuits.families.memcap import Memcap
 from circuits.families.memcap_bench import MemcapWrite
 from circuits.families.memcap_integrator import IntegratorDecay, MemcapIntegrator
+from circuits.families.memcap_neuron import MemcapNeuron
 from circuits.families.memcap_program import IntegratorWrite
+from circuits.families.memcap_stack import Memstack
+from circuits.families.memcap_weight import MemcapWeight
 from circuits.ngspice.errors import SimulationError
 from circuits.ngspice.pool import Pool
 from circuits.plan import Plan
@@ -36,6 +39,7 @@ from circuits.process import get_process
 from circuits.testbench import Conditions, Testbench
 from pysim.memcap.draw import MemcapModel
 from spicetwin.calibrate.memcap import PROCESS, Additions, Fitted, calibrate
+from spicetwin.calibrate.memcap_entries import device_entries, neuron_entries, weight_entries
 from spicetwin.calibrate.origin import with_package
 from spicetwin.calibrate.spread import CORNER_SIGMAS
 
@@ -106,11 +110,16 @@ def calibrate_memcap(
         "write_down": _write_fit(_writes(pool, WRITES, -1.0)),
     }
     spread = _spread(pool, process, SAMPLES[1 if quick else 0])
+    samples = SAMPLES[1 if quick else 0]
+    stage, _ = neuron_entries(pool, process)
     entries = {
         **_law_entries(pool, fits, spread),
         **_programming(),
         **_energies(pool),
         **_cell(fitted.parameters),
+        **stage,
+        **weight_entries(pool, process, samples),
+        **device_entries(pool, process, MemcapModel()),
     }
     table = CalibrationTable(
         name=table_name(process),
@@ -119,7 +128,7 @@ def calibrate_memcap(
         entries={f"memcap.{name}": entry for name, entry in entries.items()},
         provenance=_provenance(pool, process, quick=quick),
         description=(
-            f"leaky integrator with programmable time constant on {process}; device numbers and their spread assumed"
+            f"memcapacitive integrator, neuron and weight on {process}; device numbers and their spread assumed"
         ),
         licence="Apache-2.0",
         references=("D'Agostino, Massarotto et al. 2025, arXiv:2506.22227 (topology; no numbers readable)",),
@@ -350,10 +359,10 @@ def _constant(
 
 def _provenance(pool: Pool, process: str, *, quick: bool) -> Provenance:
     """Netlists, cards, simulator, design, package."""
-    dut, technology = MemcapIntegrator(), get_process(process)
+    dut, technology = MemcapNeuron(), get_process(process)
     netlists = {
         name: hashlib.sha256(files("netlists").joinpath(name).read_bytes()).hexdigest()
-        for name in dut.netlist_files()
+        for name in (*dut.netlist_files(), *Memstack().netlist_files(), MemcapWeight.netlist)
     }
     plan = {
         "states": list(STATES),

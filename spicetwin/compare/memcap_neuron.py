@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.table import CalibrationTable, Validation
 from circuits.families.memcap_integrator import RESET
 from circuits.families.memcap_neuron import MemcapNeuron, NeuronSpikes
 from circuits.ngspice.pool import Pool
@@ -163,6 +164,23 @@ def compare_neuron(pool: Pool, *, quick: bool = False) -> NeuronComparison:
         fitted,
         tuple(f"{o.item.values()}: {o.error}" for o in outcomes if o.error is not None),
     )
+
+
+def validated_neuron(table: CalibrationTable, comparison: NeuronComparison) -> CalibrationTable:
+    """The table with the held-out errors of intervals and accumulated time in its threshold stage."""
+    if not comparison.cases:
+        return table
+    least = min(case.spice.size for case in comparison.cases)
+    found = tuple(
+        Validation("held-out states, currents, thresholds and input trains", metric, float(value), INTERVAL)
+        for metric, value in (
+            ("largest relative error of an interval", max(c.interval_error for c in comparison.cases)),
+            (f"largest error of spike {least} over the interval", max(c.drift for c in comparison.cases)),
+        )
+    )
+    name = "memcap.neuron_t_stage"
+    entry = dataclasses.replace(table.entries[name], validation=found)
+    return dataclasses.replace(table, entries={**table.entries, name: entry})
 
 
 def write_spikes(comparison: NeuronComparison, path: Path) -> None:
