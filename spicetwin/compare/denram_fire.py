@@ -32,7 +32,7 @@ SPIKES, SEEDS = 5, (31, 32)
 
 @dataclass(frozen=True)
 class FireCase:
-    """One stimulus, a pair of spikes or trains: spikes of the soma in simulation and twin (s), first input spike (s)."""
+    """One stimulus, a pair or trains: spikes of the soma in simulation and twin (s), first input spike (s)."""
 
     name: str
     first: float

@@ -45,6 +45,15 @@ def lines(result: dict[str, Any]) -> list[tuple[str, ...]]:
     rows.append(
         ("linear", "", f"{100 * base['accuracy']:.1f}", f"{100 * base['balanced']:.1f}", f"{base['f1']:.3f}")
     )
+    for size in result["sizes"]:
+        for name, found in size["networks"].items():
+            shown = [_shown(found[key]) for key in ("accuracy", "balanced")]
+            rows.append((f"  {name}", str(found["parameters"]), *shown, f"{found['f1']['mean']:.3f}"))
+    for kind, chosen in result["chosen"].items():
+        values = ", ".join(f"{name} {value:g}" for name, value in chosen["values"].items())
+        if values:
+            best = max(tried["balanced"] for tried in chosen["tried"])
+            rows.append((f"chosen for {kind}", "", values, f"{100 * best:.1f} validated", ""))
     for point in result["noise"]:
         rows.append(
             (
