@@ -6,7 +6,7 @@ membranes,
     g_t = (share of the windows that hold t) + b g_(t+1)
     d_t = (W_out g_t + W_rec d_(t+1)) surrogate(V_t) + a (1 - s_t) d_(t+1)      (the last term above the floor only)
 
-The step function takes the surrogate slope 1 / (1 + 2 |V - V_th|)^2 (Zenke and Ganguli 2018,
+The step function takes the surrogate slope 1 / (1 + steepness |V - V_th|)^2 (Zenke and Ganguli 2018,
 doi:10.1162/neco_a_01086); the reset is taken as given, no gradient passes through it.
 """
 
@@ -21,9 +21,6 @@ from numba import njit, prange
 from pysim.kernels import memcap
 
 Array = Any
-
-#: Wider than usual: membranes stray far below the threshold, and silent neurons must still learn.
-STEEPNESS = 2.0
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
@@ -103,7 +100,7 @@ class Recurrent(torch.autograd.Function):
     @staticmethod
     def forward(
         context: Any, w_in: Any, w_rec: Any, w_out: Any, keep: Any, keep_out: Any, threshold: float, floor: float,
-        events: Any, windows: Array,
+        steepness: float, events: Any, windows: Array,
     ) -> Any:  # fmt: skip
         """The twin's kernel, with its membranes kept."""
         weights: Any = [
@@ -115,16 +112,18 @@ class Recurrent(torch.autograd.Function):
         trace = np.empty((samples, events.steps, neurons))
         rest: Any = (*weights, threshold, floor, windows, score, count, trace)
         memcap.run(events.start, events.channel, events.steps, *rest)
-        context.kept = (weights, threshold, floor, events, windows, trace)
+        context.kept = (weights, threshold, floor, steepness, events, windows, trace)
         return torch.from_numpy(score), torch.from_numpy(count.astype(np.float64))
 
     @staticmethod
     def backward(context: Any, slope: Any, slope_count: Any) -> Any:
         """Through time."""
-        (w_in, w_rec, w_out, keep, keep_out), threshold, floor, events, windows, trace = context.kept
+        (w_in, w_rec, w_out, keep, keep_out), threshold, floor, steepness, events, windows, trace = (
+            context.kept
+        )
         sums: Any = [np.zeros((BLOCKS, *w.shape)) for w in (w_in, w_rec, w_out, keep, keep_out)]
         backward(
-            events.start, events.channel, events.steps, w_rec, w_out, keep, keep_out, threshold, floor, STEEPNESS,
+            events.start, events.channel, events.steps, w_rec, w_out, keep, keep_out, threshold, floor, steepness,
             windows, np.ascontiguousarray(slope.numpy()), np.ascontiguousarray(slope_count.numpy()), trace, *sums,
         )  # fmt: skip
-        return (*(torch.from_numpy(s.sum(axis=0)) for s in sums), None, None, None, None)
+        return (*(torch.from_numpy(s.sum(axis=0)) for s in sums), None, None, None, None, None)

@@ -26,8 +26,8 @@ from spicetwin.train.quantise import Round
 
 FloatArray = NDArray[np.float64]
 
-#: Scale of the starting weights, over the root of the number of their inputs.
-START = {"w_in": 0.7, "w_rec": 0.5, "w_out": 0.5}
+#: Scale of the starting weights, over the root of the number of their inputs; that of the inputs is a setting.
+START = {"w_rec": 0.5, "w_out": 1.0}
 #: Gradients are cut to this norm.
 CUT = 1.0
 #: Spikes a sample below which a neuron is silent, and the weight of silence in the loss.
@@ -70,15 +70,25 @@ class MemcapNet(torch.nn.Module):
         Time constants.
     seed
         Of the starting weights.
+    how
+        Scale of the starting weights, and the surrogate's steepness.
     """
 
     def __init__(
-        self, shape: MemcapShape, inputs: int, outputs: int, dt: float, taus: Taus, seed: int
+        self,
+        shape: MemcapShape,
+        inputs: int,
+        outputs: int,
+        dt: float,
+        taus: Taus,
+        seed: int,
+        how: MemcapTraining | None = None,
     ) -> None:
         """Random start."""
         super().__init__()
         rng = np.random.default_rng([seed, 5])
-        self.shape, self.dt, self.taus = shape, dt, taus
+        self.shape, self.dt, self.taus, self.how = shape, dt, taus, how or MemcapTraining()
+        scales = {"w_in": self.how.start, **START}
         sizes = {
             "w_in": (inputs, shape.neurons),
             "w_rec": (shape.neurons, shape.neurons),
@@ -86,7 +96,7 @@ class MemcapNet(torch.nn.Module):
         }
         self.weights = torch.nn.ParameterDict()
         for name, size in sizes.items():
-            start = START[name] / math.sqrt(size[0]) * rng.standard_normal(size)
+            start = scales[name] / math.sqrt(size[0]) * rng.standard_normal(size)
             if taus.absorbed and name != "w_out":
                 start = start * taus.start / taus.unit
             self.weights[name] = torch.nn.Parameter(torch.from_numpy(start))
@@ -130,6 +140,7 @@ class MemcapNet(torch.nn.Module):
             keep_out,
             1.0,
             self.shape.floor,
+            self.how.steepness,
             events,
             windows,
         )
@@ -158,17 +169,18 @@ def quantised(weight: Any, levels: int) -> Any:
     return Round.apply(weight / unit) * unit
 
 
-def train(net: MemcapNet, task: WindowedTask, how: MemcapTraining, seed: int) -> float:
+def train(net: MemcapNet, task: WindowedTask, seed: int) -> float:
     """Train in place with Adam on the cross-entropy of all windows; the best epoch by validation stays.
 
-    Tasks of several windows begin with the first of them and take in one after the other: what must be remembered for
-    long is learned behind what must be remembered at all.
+    ``net.how`` says how. Tasks of several windows begin with the first of them and take in one after the other: what
+    must be remembered for long is learned behind what must be remembered at all.
 
     Returns
     -------
     float
         Its validation accuracy.
     """
+    how = net.how
     rng, draw = np.random.default_rng([seed, 6]), torch.Generator().manual_seed(seed)
     checked, classes = Events.from_dense(task.validation.x), torch.from_numpy(task.train.y)
     groups: list[dict[str, Any]] = [{"params": list(net.weights.parameters()), "lr": how.rate}]
@@ -179,7 +191,7 @@ def train(net: MemcapNet, task: WindowedTask, how: MemcapTraining, seed: int) ->
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, how.epochs * -(-samples // how.batch))
     best, kept, shown = -1.0, {}, 0
     for epoch in range(how.epochs):
-        lesson = _windows(epoch / how.epochs, len(task.windows))
+        lesson = _windows((epoch + 1) / how.epochs, len(task.windows))
         if lesson != shown:
             shown, windows = lesson, task.windows[:lesson]
             events = Events.from_dense(task.train.x[:, : windows.max()])

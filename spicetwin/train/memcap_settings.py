@@ -63,6 +63,8 @@ class MemcapTraining:
         Passes, samples of a step, learning rate of Adam at the beginning of half a cosine.
     rate_tau
         That of the time constants' positions.
+    start, steepness
+        Scale of the starting input weights; of the surrogate 1 / (1 + steepness |V - V_th|)^2.
     noise
         Relative error of weights and time constants that is drawn anew for every batch.
     train, validation, test
@@ -75,6 +77,8 @@ class MemcapTraining:
     batch: int = 16
     rate: float = 0.01
     rate_tau: float = 0.02
+    start: float = 1.5
+    steepness: float = 5.0
     noise: float = 0.0
     train: int = 2000
     validation: int = 400
@@ -171,6 +175,7 @@ class MemcapSettings:
             (t.batch >= 1, "train.batch", t.batch, "1 or more"),
             (t.rate > 0, "train.rate", t.rate, "> 0"),
             (t.rate_tau > 0, "train.rate_tau", t.rate_tau, "> 0"),
+            (t.start > 0 and t.steepness > 0, "train.start, steepness", [t.start, t.steepness], "> 0"),
             (0 <= t.noise < 1, "train.noise", t.noise, "0 to below 1"),
             (
                 min(t.train, t.validation, t.test) >= 1,

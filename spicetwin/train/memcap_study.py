@@ -104,10 +104,9 @@ class MemcapComparison:
 
     def _trained(self, name: str, tau: float, seed: int) -> Result:
         n = self.settings.network
-        net = MemcapNet(
-            n, self.task.channels, self.task.classes, self.task.dt, self._taus(name, tau, seed), seed
-        )
-        validation = train(net, self.task, self.settings.train, seed)
+        taus, how = self._taus(name, tau, seed), self.settings.train
+        net = MemcapNet(n, self.task.channels, self.task.classes, self.task.dt, taus, seed, how)
+        validation = train(net, self.task, seed)
         network = net.trained({"task": self.task.name, "kind": name, "seed": seed, "table": n.table})
         found = accuracy(network.ideal(), self.test_events, self.task.test, self.task.windows)
         return Result(network, validation, found)

@@ -14,11 +14,11 @@ from pysim.delays.events import Events  # noqa: E402
 from pysim.memcap.network import MemcapNetwork  # noqa: E402
 from pysim.tasks.multiscale_xor import MultiscaleXor  # noqa: E402
 from spicetwin.boundary import InputError  # noqa: E402
-from spicetwin.train.memcap_kernels import STEEPNESS, Recurrent  # noqa: E402
+from spicetwin.train.memcap_kernels import Recurrent  # noqa: E402
 from spicetwin.train.memcap_net import MemcapNet, Taus, accuracy, train  # noqa: E402
 from spicetwin.train.memcap_settings import MemcapSettings, MemcapShape, MemcapTraining  # noqa: E402
 
-FLOOR = -0.2
+FLOOR, STEEPNESS = -0.2, 3.0
 WINDOWS = np.array([[2, 9], [9, 20]])
 
 
@@ -70,7 +70,7 @@ def spikes(samples: int = 9) -> Any:
 def test_scores_and_gradients_equal_those_of_a_loop_in_torch() -> None:
     """Every weight and every propagator, the reset's own gradient left out in both."""
     x, ours, theirs = spikes(), parameters(), parameters()
-    found, count = Recurrent.apply(*ours, 1.0, FLOOR, Events.from_dense(x), WINDOWS)
+    found, count = Recurrent.apply(*ours, 1.0, FLOOR, STEEPNESS, Events.from_dense(x), WINDOWS)
     wanted, counted = looped(torch.tensor(x, dtype=torch.float64), *theirs)
     assert torch.allclose(found, wanted, rtol=1e-12, atol=1e-12)
     assert torch.equal(count, counted)
@@ -112,25 +112,25 @@ def test_trained_time_constants_stay_in_their_range_and_others_where_they_were()
     task = MultiscaleXor(channels=2, bits=2).task(32, 8, 8, 0)
     taus = Taus(np.geomspace(8e-3, 70e-3, 6), (7e-3, 73e-3), 7e-3, trained=True)
     how = MemcapTraining(epochs=2, batch=8, rate_tau=5.0)
-    model = MemcapNet(MemcapShape(neurons=6), 4, 2, 1e-3, taus, 0)
-    train(model, task, how, 0)
+    model = MemcapNet(MemcapShape(neurons=6), 4, 2, 1e-3, taus, 0, how)
+    train(model, task, 0)
     moved = model.trained().tau
     assert moved.min() >= 7e-3
     assert moved.max() <= 73e-3
     assert not np.allclose(moved, taus.start, rtol=0.05)
     fixed = Taus(taus.start, taus.range, taus.unit)
-    model = MemcapNet(MemcapShape(neurons=6), 4, 2, 1e-3, fixed, 0)
-    train(model, task, how, 0)
+    model = MemcapNet(MemcapShape(neurons=6), 4, 2, 1e-3, fixed, 0, how)
+    train(model, task, 0)
     assert np.array_equal(model.trained().tau, taus.start)
 
 
 def test_equal_seeds_train_equal_networks() -> None:
     task = MultiscaleXor(channels=2, bits=2).task(32, 8, 8, 0)
     taus = Taus(np.full(6, 2e-2), (7e-3, 73e-3), 7e-3)
-    found = []
+    found, how = [], MemcapTraining(epochs=2, batch=8, noise=0.1)
     for _ in range(2):
-        model = MemcapNet(MemcapShape(neurons=6), 4, 2, 1e-3, taus, 4)
-        train(model, task, MemcapTraining(epochs=2, batch=8, noise=0.1), 4)
+        model = MemcapNet(MemcapShape(neurons=6), 4, 2, 1e-3, taus, 4, how)
+        train(model, task, 4)
         found.append(model.trained().w_in)
     assert np.array_equal(found[0], found[1])
 
@@ -140,8 +140,9 @@ def test_sixteen_neurons_learn_the_task() -> None:
     task = MultiscaleXor().task(2000, 400, 500, 0)
     rng = np.random.default_rng(0)
     taus = Taus(7.1e-3 * 10 ** rng.random(16), (7e-3, 73e-3), 7e-3, trained=True)
-    model = MemcapNet(MemcapShape(neurons=16), 40, 2, 1e-3, taus, 0)
-    train(model, task, MemcapTraining(), 0)
+    how = MemcapTraining(epochs=40, batch=64, start=0.7, steepness=2.0)
+    model = MemcapNet(MemcapShape(neurons=16, floor=-8.0), 40, 2, 1e-3, taus, 0, how)
+    train(model, task, 0)
     assert accuracy(model.trained().ideal(), Events.from_dense(task.test.x), task.test, task.windows) >= 0.95
 
 
