@@ -69,7 +69,7 @@ class Outcome:
     ideal
         Answers of the typical instance, (samples,).
     chips
-        Answers of the chips that were tested, (chips, samples); of its own alone where it is for one.
+        Answers of the chips that were tested, (chips, samples); of its own and the next where it is for one.
     """
 
     learned: Learned
@@ -115,7 +115,7 @@ class Study:
     def outcome(self, training: Training, found: dict[Training, Outcome]) -> Outcome:
         """One training, from its file or done now."""
         path = self.path(training)
-        number = 1 if needs_chip(training.kind) else self.settings.chips
+        number = len(self._tested_on(training))
         if path.exists():
             kept = read_training(path, self._identity(training))
             if len(kept.chips) >= number:
@@ -158,9 +158,15 @@ class Study:
 
     def _tested(self, training: Training, learned: Learned) -> Outcome:
         family = self.family(training)
-        numbers = [training.chip] if training.chip >= 0 else range(self.settings.chips)
+        numbers = self._tested_on(training)
         on = [family.decide(learned.weights, self.part, self._chip(k, family)) for k in numbers]
         return Outcome(learned, family.decide(learned.weights, self.part, None), np.array(on))
+
+    def _tested_on(self, training: Training) -> range:
+        """Numbers of the chips: all, or that of the training and the next one."""
+        if needs_chip(training.kind):
+            return range(training.chip, training.chip + 2)
+        return range(self.settings.chips)
 
     def _chip(self, number: int, family: Family[Any]) -> Any:
         return family.chip(self.settings.first_chip + number)

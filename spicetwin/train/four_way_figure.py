@@ -17,8 +17,9 @@ LABELS = {
     "c": "(c) trained on the\ndistribution, unseen chips",
     "d": "(d) trained on one\nchip, that chip",
     "e": "(e) that chip in\nthe training loop",
+    "f": "(f) trained on one\nchip, the next chip",
 }
-_COLOURS = {"a": INK, "b": MEASURED, "c": TWIN, "d": TWIN, "e": TWIN}
+_COLOURS = {"a": INK, "b": MEASURED, "c": TWIN, "d": TWIN, "e": TWIN, "f": MEASURED}
 
 
 def draw_four_way(study: Study, found: dict[Training, Outcome], path: Path) -> Path:

@@ -29,6 +29,7 @@ ROWS = (
     ("c", "distribution", "chips", "training on the distribution, unseen chips"),
     ("d", "chip", "chips", "training on one chip, that chip"),
     ("e", "in_the_loop", "chips", "that chip in the loop"),
+    ("f", "chip", "next chip", "training on one chip, the next chip"),
 )
 
 
@@ -82,16 +83,24 @@ def measured(study: Study, found: dict[Training, Outcome], metric: str) -> list[
             if own:
                 rows: dict[int, list[float]] = {}
                 for training in own:
-                    answers = found[training].ideal[None] if place == "ideal" else found[training].chips
                     wanted = study.family(training).wanted(study.part)
                     classes = int(wanted.max()) + 1
-                    number = 1 if place == "ideal" else study.settings.chips
                     rows.setdefault(training.seed, []).extend(
-                        getattr(score(wanted, a, classes), metric) for a in answers[:number]
+                        getattr(score(wanted, a, classes), metric)
+                        for a in _answers(found[training], place, study.settings.chips, training.chip >= 0)
                     )
                 table[letter] = np.array([rows[k] for k in sorted(rows)])
         tables.append(table)
     return tables
+
+
+def _answers(outcome: Outcome, place: str, chips: int, own: bool) -> NDArray[np.int64]:
+    """Answers that count for a row, (chips, samples); ``own``: the training is for one chip."""
+    if place == "ideal":
+        return outcome.ideal[None]
+    if place == "next chip":
+        return outcome.chips[1:2]
+    return outcome.chips[: 1 if own else chips]
 
 
 def summarise(study: Study, found: dict[Training, Outcome]) -> dict[str, Any]:

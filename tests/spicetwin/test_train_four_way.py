@@ -71,18 +71,18 @@ def test_study_trains_each_way_and_a_second_run_does_nothing_anew(description: P
     result = run_four_way(settings, tmp_path / "out", 1, told.append)
     # 2 seeds: ideal, distribution, and 3 chips known or in the loop.
     assert len(told) == 2 * (1 + 1 + 3 + 3) == len(list((tmp_path / "out" / "trainings").glob("*.npz")))
-    assert [row["row"] for row in result["splits"][0]["rows"]] == ["a", "b", "c", "d", "e"]
+    assert [row["row"] for row in result["splits"][0]["rows"]] == ["a", "b", "c", "d", "e", "f"]
     first = (tmp_path / "out" / "results.csv").read_bytes()
     told.clear()
     run_four_way(settings, tmp_path / "out", 1, told.append)
     assert not told
     assert (tmp_path / "out" / "results.csv").read_bytes() == first
     data = xarray.load_dataset(tmp_path / "out" / "results.nc")
-    assert data["balanced"].shape == (1, 5, 2, 3)
+    assert data["balanced"].shape == (1, 6, 2, 3)
     assert np.isnan(data["balanced"].sel(row="a").values[..., 1:]).all()
-    assert np.isfinite(data["balanced"].sel(row=["b", "c", "d", "e"]).values).all()
+    assert np.isfinite(data["balanced"].sel(row=["b", "c", "d", "e", "f"]).values).all()
     rows = list(csv.DictReader((tmp_path / "out" / "results.csv").read_text().splitlines()))
-    assert len(rows) == 2 + 4 * 6
+    assert len(rows) == 2 + 5 * 6
     assert {r["chip"] for r in rows if r["row"] == "b"} == {"1000", "1001", "1002"}
     assert (tmp_path / "out" / "four_way.svg").stat().st_size > 5000
     # A study of more chips takes up what there is.
@@ -117,6 +117,7 @@ def test_rows_are_the_answers_of_the_simulator_on_the_chips_they_name(
     assert table["a"][1, 0] == np.mean(family.decide(ideal, "test", None) == wanted)
     assert table["b"][1, 2] == np.mean(family.decide(ideal, "test", chip) == wanted)
     assert table["d"][1, 2] == np.mean(family.decide(tuned, "test", chip) == wanted)
+    assert table["f"][1, 2] == np.mean(family.decide(tuned, "test", family.chip(1003)) == wanted)
     assert np.abs(tuned["weights"] - ideal["weights"]).max() > 1e-3
 
 
