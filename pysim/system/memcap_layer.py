@@ -2,8 +2,9 @@
 
     v <- exp(-dt / tau_j) v + sum of the weights of the inputs that are 1;  spike and v <- 0 where v >= 1
 
-with tau_j as programmed on the chip, verified by noisy readings, and relaxed since. Every number of the
-devices is assumed, see ``docs/physics-memcap.md``: no measurement of the stack is at hand.
+with tau_j as programmed on the chip, verified by noisy readings, and relaxed since, and the weights of a neuron times
+the drawn charge of its spikes. Devices are those of a table with ``memcap.*`` entries, else assumed ones, see
+``docs/physics-memcap.md``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from pysim.errors import ModelError
 from pysim.memcap import draw as devices
 from pysim.memcap.draw import MemcapChip, MemcapModel
 from pysim.memcap.program import check_target, program
-from pysim.mingru.streams import digest
+from pysim.memcap.table import memcap_model
+from pysim.mingru.streams import digest, stream
 from pysim.system.layer import Drawing, Footprint, LayerRun
 from pysim.system.signal import Signal
 
@@ -62,7 +64,7 @@ class MemcapCircuit:
             x.sum(axis=1) @ fan_out,
             None,
             trace,
-            "membrane (thresholds)",
+            "Membrane (thresholds)",
         )
 
 
@@ -79,7 +81,7 @@ class MemcapSpikes:
     dt
         Step (s).
     model
-        Typical device and its spreads.
+        Typical device and its spreads, where no table is given; the range that ``tau`` is checked against.
     tolerance
         Relative, at which programming stops.
     """
@@ -90,9 +92,22 @@ class MemcapSpikes:
     model: MemcapModel = field(default_factory=MemcapModel)
     tolerance: float = 0.05
     family: ClassVar[str] = "memcap"
-    drawable: ClassVar[tuple[str, ...]] = devices.SOURCES
-    needs: ClassVar[tuple[str, ...]] = ()
-    command: ClassVar[str] = "spicetwin fit"
+    drawable: ClassVar[tuple[str, ...]] = ("die", *devices.SOURCES)
+    needs: ClassVar[tuple[str, ...]] = tuple(
+        f"memcap.{name}"
+        for name in (
+            "tau",
+            "step",
+            "window_excess",
+            "retention",
+            "rate_up",
+            "rate_down",
+            "write_up",
+            "v_up",
+            "v_down",
+        )
+    )
+    command: ClassVar[str] = "spicetwin table build memcap"
 
     def __post_init__(self) -> None:
         """Check.
@@ -145,13 +160,34 @@ class MemcapSpikes:
         return hashlib.sha256(np.ascontiguousarray(self.weights).tobytes()).hexdigest()
 
     def draw(self, table: CalibrationTable | None, drawing: Drawing) -> MemcapCircuit:
-        """Devices of the chip, programmed, and relaxed since; no source on: the targets themselves."""
-        del table
+        """Devices of the chip, programmed, and relaxed since; no source on: the targets themselves.
+
+        Raises
+        ------
+        ModelError
+            For time constants that the table's devices cannot have.
+        """
         sources = drawing.among(self.drawable)
         if not sources:
             return MemcapCircuit(self.weights, self.tau, self.dt)
-        chip = MemcapChip(self.model, (1, self.outputs), drawing.seeds, sources)
+        model = self.model if table is None else memcap_model(table)
+        own = tuple(s for s in sources if s in devices.SOURCES)
+        chip = MemcapChip(model, (1, self.outputs), drawing.seeds, own)
         program(chip, self.tau, tolerance=self.tolerance)
         chip.wait(drawing.conditions.time)
-        tau = chip.tau()
-        return MemcapCircuit(self.weights, np.maximum(tau[0], 1e-9), self.dt)
+        weights = self.weights
+        if table is not None:
+            weights = weights * np.exp(_charge(table, drawing, sources, self.outputs))
+        return MemcapCircuit(weights, chip.tau()[0], self.dt)
+
+
+def _charge(table: CalibrationTable, drawing: Drawing, sources: tuple[str, ...], neurons: int) -> FloatArray:
+    """Drawn logarithm of the charge of a spike, per chip and neuron."""
+    total = np.zeros(neurons)
+    for term in table.entry("memcap.step").variation:
+        if term.source in sources:
+            size = 1 if term.source == "die" else neurons
+            total = total + term.sigma * stream(
+                drawing.seeds, term.source, "memcap", "charge"
+            ).standard_normal(size)
+    return total

@@ -51,7 +51,7 @@ class MinGruCircuit:
             self._operations(x, [ones.sum(axis=1) for ones in run.ones[:-1]]),
             run.energy if self.measured else None,
             trace,
-            "state (V_FS / 2)",
+            "State ($V_{FS}$ / 2)",
         )
 
     def _operations(self, x: NDArray[np.generic], inner: list[NDArray[np.int64]]) -> FloatArray:

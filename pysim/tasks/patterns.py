@@ -1,4 +1,4 @@
-"""Spike patterns with known truth: every class is a fixed random pattern, every sample a jittered, thinned copy of it.
+"""Spike patterns: every class is a fixed random pattern on half of the channels, every sample a noisy copy of it.
 
 Needs no data. Made for tests, benchmarks and first steps, not for claims about networks.
 """
@@ -30,7 +30,7 @@ def patterns(
     Parameters
     ----------
     rate
-        Probability of a spike per channel and step of a pattern.
+        Probability of a spike per channel and step, over all channels of a pattern.
     dt
         Step (s).
 
@@ -45,7 +45,9 @@ def patterns(
             "accepted: 1 or more of each, a rate in (0, 1], a sample for every class"
         )
     rng = np.random.default_rng([seed, 11])
-    truth = rng.random((classes, steps, channels)) < rate
+    # Twice the rate on half of the channels: classes differ in which channels spike and in when.
+    used = rng.random((classes, 1, channels)) < 0.5
+    truth = used & (rng.random((classes, steps, channels)) < min(2.0 * rate, 1.0))
     drawn = [_part(rng, truth, rate, samples) for _ in range(2)]
     (train_x, train_y), (test_x, test_y) = drawn
     nobody = np.zeros(samples, np.int64)

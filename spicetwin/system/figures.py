@@ -30,11 +30,13 @@ def accuracy_against_chips(accuracy: FloatArray, mean: Mean, typical: float) -> 
     accuracy : array, shape (chips,)
         Fractions, in the order of the design.
     """
+    from matplotlib.ticker import MaxNLocator
     from scipy.special import stdtrit
 
     with paper():
         figure = new_figure()
         axes = figure.add_subplot()
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         number = np.arange(1, accuracy.size + 1)
         axes.plot(number, 100 * accuracy, ".", color=SOFT, ms=4, label="chip")
         running = np.cumsum(accuracy) / number
@@ -119,7 +121,7 @@ def states(run: LayerRun, name: str, sample: int = 0) -> Figure:
             axes.plot(
                 time / factor, run.trace[sample, :, neuron], color=colour, lw=1.0, label=f"neuron {neuron}"
             )
-        axes.set(xlabel=label, ylabel=run.state.capitalize())
+        axes.set(xlabel=label, ylabel=run.state)
         axes.set_title(name, pad=20)
         legend_above(axes)
         return figure

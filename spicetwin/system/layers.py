@@ -17,6 +17,7 @@ from pysim.delays.draw import assumed_table
 from pysim.delays.soma import SpikingSoma
 from pysim.errors import ModelError
 from pysim.memcap.draw import MemcapModel
+from pysim.memcap.table import memcap_model
 from pysim.mingru.network import MinGruNetwork
 from pysim.mingru.streams import stream
 from pysim.specification import Specification
@@ -68,7 +69,12 @@ def build_layer(
         weights = _weights(s, k, layer, channels)
         if layer["kind"] == "memcap":
             tau = np.broadcast_to(np.asarray(layer["tau"], np.float64), (layer["neurons"],))
-            model = replace(MemcapModel(), **layer.get("model", {}))
+            if table is not None and layer.get("model"):
+                raise ModelError(
+                    "the key 'model' has no meaning for a fitted table; accepted: table = 'assumed'"
+                )
+            known = MemcapModel() if table is None else memcap_model(table)
+            model = replace(known, **layer.get("model", {}))
             return MemcapSpikes(weights, tau, dt, model, layer.get("tolerance", 0.05))
         soma = SpikingSoma(
             tau_membrane=float(layer.get("tau_membrane", 20e-3)), threshold=float(layer.get("threshold", 1.0))
