@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,9 @@ from pysim.system.layer import (
 )
 from pysim.system.readout import LinearReadout
 from pysim.system.signal import Signal
+
+if TYPE_CHECKING:
+    from pysim.interval import Interval, Metric, Store, Workers
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -205,6 +209,47 @@ class SystemNetwork:
         else:
             circuits = chip.at(conditions or Conditions())
         return self._run(signal, circuits, record, first)
+
+    def interval(
+        self,
+        metric: Metric,
+        chips: int,
+        *,
+        seed: int = 0,
+        sources: Sequence[str] = SOURCES,
+        shares: Sequence[str] = (),
+        half_width: float | None = None,
+        temperature: tuple[float, float] = (T_REFERENCE, T_REFERENCE),
+        time: tuple[float, float] = (1.0, 1.0),
+        workers: Workers | None = None,
+        store: Store | None = None,
+    ) -> Interval:
+        """Mean of a metric over drawn chips, its 95 % interval, and the shares of the variance by source.
+
+        Parameters
+        ----------
+        metric
+            E.g. a :class:`~pysim.system.classify.Classification` of this network.
+        chips, half_width
+            Most chips, and where to stop earlier; see :func:`pysim.interval.stream`.
+        seed
+            Of the ensemble.
+        sources, shares
+            Sources that are on, and those whose share is wanted (:meth:`spreading` names the ones worth asking for).
+        temperature, time
+            Ranges (K, s since programming) that chips are run in; see :class:`pysim.interval.Design`.
+        workers, store
+            Who runs the chips, and where finished ones are kept.
+
+        Raises
+        ------
+        ModelError
+            For what cannot be drawn or run.
+        """
+        from pysim.interval import Design, interval
+
+        design = Design(seed, tuple(sources), tuple(s for s in SOURCES if s in shares), temperature, time)
+        return interval(metric, design, chips, half_width=half_width, workers=workers, store=store)
 
     def _run(self, signal: Signal, circuits: tuple[Circuit, ...], record: bool, first: int) -> NetworkRun:
         runs: list[LayerRun] = []

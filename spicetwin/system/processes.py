@@ -22,7 +22,8 @@ _metric: list[Metric] = []
 class Processes:
     """Runs chips on ``jobs`` processes, one thread each; a :class:`pysim.interval.Workers`.
 
-    A process that dies costs the points that were under way; they are tried once more.
+    A process that dies costs the points that were under way; each is tried once more, alone, so that a point which kills
+    its process is the only one lost.
     """
 
     def __init__(self, jobs: int) -> None:
@@ -57,7 +58,7 @@ class Processes:
     ) -> Iterator[Outcome]:
         """Outcomes until there is nothing left; a broken pool leaves in ``running`` what was under way."""
         while True:
-            while len(running) < AHEAD * self.jobs and (point := waiting.draw()) is not None:
+            while len(running) < self._room(waiting, running) and (point := waiting.draw()) is not None:
                 try:
                     running[pool.submit(_run, point)] = point
                 except BrokenProcessPool:
@@ -69,6 +70,11 @@ class Processes:
             for future in finished:
                 values = future.result()
                 yield Outcome(running.pop(future), values)
+
+    def _room(self, waiting: _Waiting, running: dict[Future[tuple[float, ...]], Point]) -> int:
+        """How many points may be under way: one that was lost before runs alone, for it may be what kills."""
+        suspect = waiting.again or any(point.index in waiting.lost for point in running.values())
+        return 1 if suspect else AHEAD * self.jobs
 
 
 @dataclass

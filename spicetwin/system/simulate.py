@@ -58,7 +58,7 @@ def simulate_system(
     """Run the chips of a description.
 
     With an ``output`` finished chips are kept in a journal beside it, and a run that was interrupted goes on there; the
-    journal goes when the caller has written the output (:func:`finished`).
+    journal goes when :func:`spicetwin.system.files.write_result` has written the output.
     """
     stored = RunStore(output, system.metric, system.design, resume=resume) if output is not None else None
     with stored if stored is not None else contextlib.nullcontext():

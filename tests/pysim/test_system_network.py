@@ -136,6 +136,8 @@ def test_interval_of_a_mixed_network_with_shares() -> None:
     found = interval(metric, Design(1, shared=("within_die", "die")), 4)
     assert found.mean.n == 4
     assert found.runs == 8
+    same = network.interval(metric, 4, seed=1, shares=("within_die", "die"))
+    assert np.array_equal(same.values, found.values)
 
 
 def test_least_squares_read_out_separates_what_is_separable() -> None:

@@ -293,3 +293,13 @@ def test_log_of_a_training_is_read_or_refused_by_row(tmp_path: Path) -> None:
     log.write_text("a,b\n1,2\n")
     with pytest.raises(ModelError, match=r"accepted: columns epoch and train"):
         read_learning(log)
+
+
+def test_scheduler_that_cannot_be_used_ends_with_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path)
+    assert main(["simulate", str(path), "--scheduler", "ftp://nowhere"]) == 2
+    line = capsys.readouterr().err
+    assert "ftp://nowhere cannot be reached" in line or "pip install 'spicetwin[dask]'" in line
+    assert line.count("\n") == 1
