@@ -22,8 +22,8 @@ _metric: list[Metric] = []
 class Processes:
     """Runs chips on ``jobs`` processes, one thread each; a :class:`pysim.interval.Workers`.
 
-    A process that dies costs the points that were under way; each is tried once more, alone, so that a point which kills
-    its process is the only one lost.
+    A process that dies costs the points that were under way; each is tried once more, alone, so that a point
+    which kills its process is the only one lost.
     """
 
     def __init__(self, jobs: int) -> None:
