@@ -89,6 +89,7 @@ def test_imprint_shifts_both_coercive_voltages_and_keeps_what_switches(pool: Poo
         assert shifted[name] - plain[name] == pytest.approx(-0.5, abs=0.01)
     # At 0 V the shifted film has a field of its own, which moves the weakest hysterons.
     assert 0.95 < shifted["q_opening"] / plain["q_opening"] < 1.0
+    assert min(plain["e_hysteresis"], shifted["e_hysteresis"]) > 0.0, "passive"
 
 
 def test_constant_voltage_switches_by_the_law_of_nucleation() -> None:
