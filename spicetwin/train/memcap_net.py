@@ -28,8 +28,6 @@ FloatArray = NDArray[np.float64]
 
 #: Scale of the starting weights, over the root of the number of their inputs; that of the inputs is a setting.
 START = {"w_rec": 0.5, "w_out": 1.0}
-#: Gradients are cut to this norm.
-CUT = 1.0
 #: Spikes a sample below which a neuron is silent, and the weight of silence in the loss.
 LEAST, QUIET = 3.0, 0.1
 #: Share of the epochs behind which all windows are learned from.
@@ -186,7 +184,7 @@ def train(net: MemcapNet, task: WindowedTask, seed: int) -> float:
     groups: list[dict[str, Any]] = [{"params": list(net.weights.parameters()), "lr": how.rate}]
     if net.taus.trained:
         groups.append({"params": [net.position], "lr": how.rate_tau})
-    optimiser = torch.optim.Adam(groups)
+    optimiser = torch.optim.Adam(groups, fused=True)
     samples = len(task.train)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, how.epochs * -(-samples // how.batch))
     best, kept, shown = -1.0, {}, 0
@@ -205,7 +203,6 @@ def train(net: MemcapNet, task: WindowedTask, seed: int) -> float:
             loss = loss + QUIET * torch.relu(1.0 - count.mean(dim=0) / LEAST).square().mean()
             optimiser.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_([p for g in groups for p in g["params"]], CUT)
             optimiser.step()
             schedule.step()
         found = accuracy(net.trained().ideal(), checked, task.validation, task.windows)

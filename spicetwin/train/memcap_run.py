@@ -24,7 +24,7 @@ def run_comparison(settings: MemcapSettings, output: Path, threads: int, say: Sa
     """Run a study; writes ``results.json``, ``results.csv``, ``results.svg`` and ``network.npz`` into ``output``."""
     numba.set_num_threads(min(threads, os.cpu_count() or 1))
     torch.set_num_threads(threads)
-    result, network = MemcapComparison(task_of(settings), settings, say).run()
+    result, network = MemcapComparison(task_of(settings), settings, say, output / "networks").run()
     archive = io.BytesIO()
     network.save(archive)
     write_bytes(output / "network.npz", archive.getvalue())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from pysim.delays.events import Events
 from pysim.memcap.chip import Deployment, TrainedNetwork, deploy
+from pysim.mingru.streams import digest
 from pysim.tasks.fsdd import fsdd
 from pysim.tasks.multiscale_xor import MultiscaleXor
 from pysim.tasks.windowed_task import WindowedTask, one_window
@@ -19,6 +22,7 @@ from spicetwin.boundary import InputError
 from spicetwin.train.delays_score import spread, summary
 from spicetwin.train.memcap_net import MemcapNet, Taus, accuracy, train
 from spicetwin.train.memcap_settings import MemcapSettings
+from spicetwin.writing import write_bytes
 
 Say = Callable[[str], None]
 FloatArray = NDArray[np.float64]
@@ -63,8 +67,9 @@ class Result:
 class MemcapComparison:
     """All of a study on one task."""
 
-    def __init__(self, task: WindowedTask, settings: MemcapSettings, say: Say) -> None:
-        """Nothing is trained yet."""
+    def __init__(self, task: WindowedTask, settings: MemcapSettings, say: Say, folder: Path) -> None:
+        """Nothing is trained yet; trained networks are kept in ``folder``, where a stopped study finds them again."""
+        self.folder = folder
         self.task, self.settings, self.say = task, settings, say
         self.test_events = Events.from_dense(task.test.x)
         self.membrane = settings.network.membrane()
@@ -103,13 +108,24 @@ class MemcapComparison:
         return [self._trained(name, tau, seed) for seed in self.seeds]
 
     def _trained(self, name: str, tau: float, seed: int) -> Result:
-        n = self.settings.network
-        taus, how = self._taus(name, tau, seed), self.settings.train
+        """A trained network, out of the folder where this very training was done before."""
+        n, how = self.settings.network, self.settings.train
+        key = digest(asdict(n), asdict(how), self.settings.task, self.settings.seed, name, tau, seed)
+        path = self.folder / f"{key}.npz"
+        if path.exists():
+            network = TrainedNetwork.load(path)
+            return Result(network, network.summary["validation"], network.summary["test"])
+        taus = self._taus(name, tau, seed)
         net = MemcapNet(n, self.task.channels, self.task.classes, self.task.dt, taus, seed, how)
-        validation = train(net, self.task, seed)
-        network = net.trained({"task": self.task.name, "kind": name, "seed": seed, "table": n.table})
-        found = accuracy(network.ideal(), self.test_events, self.task.test, self.task.windows)
-        return Result(network, validation, found)
+        summary: dict[str, Any] = {"task": self.task.name, "kind": name, "seed": seed, "table": n.table}
+        summary["validation"] = train(net, self.task, seed)
+        ideal = net.trained().ideal()
+        summary["test"] = accuracy(ideal, self.test_events, self.task.test, self.task.windows)
+        network, archive = net.trained(summary), io.BytesIO()
+        network.save(archive)
+        write_bytes(path, archive.getvalue())
+        self.say(f"  seed {seed}: validation {summary['validation']:.3f}, test {summary['test']:.3f}")
+        return Result(network, summary["validation"], summary["test"])
 
     def _taus(self, name: str, tau: float, seed: int) -> Taus:
         """Time constants of a kind; drawn ones are uniform in their logarithm and the same for all kinds of a seed."""
