@@ -12,84 +12,49 @@ from circuits.deck import Deck, Simulator
 from circuits.ngspice.errors import SimulatorMissing
 from circuits.ngspice.library import find_library
 from circuits.ngspice.pool import Pool
-from pysim.delays.element import DelayElement
+from pysim.export.block_models import behaviour_of
 from pysim.export.blocks import Block, blocks_of
 from pysim.export.exporter import At, Conformance, ExportError, ToolMissing
-from pysim.export.spice import name_of, parameters
-from pysim.synapses.dpi import DpiSynapse
+from pysim.export.spice import name_of
+from pysim.export.trial import Corners, Trial, trial_of
 
 FloatArray = NDArray[np.float64]
 
 TOLERANCE = 5e-3
 MISMATCH_SEED = 5
-#: Input spikes: edges and width (s); the twin's spike is the middle of the rising edge.
-_EDGE, _WIDTH, _LEVEL = 1e-7, 1e-6, 1.8
-#: First spike, in time constants; then summation, a spike within a pulse, and recovery.
-_PATTERN = (0.0, 0.4, 0.7, 0.8, 2.0)
-
-
-@dataclass(frozen=True)
-class Stimulus:
-    """Spike times and length of a run (s)."""
-
-    spikes: tuple[float, ...]
-    stop: float
-
-    def source(self, name: str) -> str:
-        """Voltage source of the spikes."""
-        points = ["0 0"]
-        for t in self.spikes:
-            corners = (
-                (t - 0.5 * _EDGE, 0),
-                (t + 0.5 * _EDGE, _LEVEL),
-                (t + _WIDTH, _LEVEL),
-                (t + _WIDTH + _EDGE, 0),
-            )
-            points += [f"{when!r} {level}" for when, level in corners]
-        return f"v{name} {name} 0 dc 0 pwl({' '.join(points)})"
-
-
-def stimulus_of(block: Block) -> Stimulus:
-    """Spikes that a block sums or delays."""
-    twin = block.twin
-    if isinstance(twin, DpiSynapse):
-        tau, width = float(twin.array("tau").max()), float(twin.array("t_pulse").max())
-        spikes = [1e-5 + gap * max(tau, 4 * width) for gap in _PATTERN]
-        # A second spike half a pulse behind the third extends it.
-        spikes.insert(3, spikes[2] + 0.5 * width)
-        return Stimulus(tuple(sorted(spikes)), spikes[-1] + 2.0 * tau)
-    delay = float(twin.delay().max())
-    return Stimulus((1e-5, 1e-5 + 0.5 * delay, 1e-5 + 3.0 * delay), 1e-5 + 4.5 * delay)
 
 
 @dataclass(frozen=True)
 class Case:
-    """A block's deck and what the twin says of it."""
+    """A block's trial and its deck."""
 
     block: Block
     label: str
-    stimulus: Stimulus
+    trial: Trial
     deck: Deck
 
 
 def case_of(table: CalibrationTable, library: str, block: Block, label: str) -> Case:
     """Deck of one instance with its own parameters on the X line."""
-    stimulus = stimulus_of(block)
-    own = " ".join(f"{name}={value!r}" for name, value in parameters(block).items())
-    if isinstance(block.twin, DelayElement):
-        # A pulse that the steps resolve, short against the delay.
-        own += f" t_out={0.02 * float(block.twin.delay().max())!r}"
+    trial = trial_of(block)
+    behaviour, parameters = behaviour_of(block)
+    own = " ".join(f"{name}={value!r}" for name, value in {**parameters, **trial.own}.items())
     lines = [line for line in library.splitlines() if line and not line.startswith("*")]
-    lines += [stimulus.source("spk"), f"x1 spk out 0 {name_of(table, block)} {own}"]
-    if isinstance(block.twin, DpiSynapse):
-        lines.append("vout out 0 dc 0")
-        step = min(float(block.twin.array("t_pulse").min()) / 40, float(block.twin.array("tau").min()) / 200)
+    lines += [f"v{pin} {pin} 0 dc 0 pwl({_wave(corners)})" for pin, corners in trial.voltages.items()]
+    lines += [f"i{pin} 0 {pin} dc 0 pwl({_wave(corners)})" for pin, corners in trial.currents.items()]
+    lines += [f"x1 {' '.join(behaviour.pins[:-1])} 0 {name_of(table, block)} {own}"]
+    save = trial.pin
+    if trial.kind == "current":
+        lines.append(f"vout {trial.pin} 0 dc 0")
         save = "vout#branch"
-    else:
-        lines.append("rout out 0 1meg")
-        step, save = stimulus.stop / 4000, "out"
-    analysis = f"tran {step!r} {stimulus.stop!r} 0 {step!r}"
-    return Case(block, label, stimulus, Deck("exported block", tuple(lines), (analysis,), (save,)))
+    elif trial.kind == "voltage":
+        lines.append(f"rout {trial.pin} 0 1meg")
+    analysis = f"tran {trial.step!r} {trial.stop!r} 0 {trial.step!r}"
+    return Case(block, label, trial, Deck("exported block", tuple(lines), (analysis,), (save,)))
+
+
+def _wave(corners: Corners) -> str:
+    return " ".join(f"{when!r} {level!r}" for when, level in corners)
 
 
 def simulate(simulator: Simulator, deck: Deck) -> tuple[FloatArray, FloatArray]:
@@ -125,29 +90,11 @@ def check_spice(table: CalibrationTable, at: At, data: bytes) -> tuple[Conforman
 
 
 def _compared(case: Case, time: FloatArray, found: FloatArray, version: str) -> Conformance:
-    spikes = np.asarray(case.stimulus.spikes)
-    if isinstance(case.block.twin, DpiSynapse):
-        twin = case.block.twin.run(spikes, time, backend="numpy").ravel()
-        value = float(np.max(np.abs(found - twin)) / twin.max())
-        metric = "largest difference of the output current over its peak"
-    else:
-        value = delay_error(case.block.twin, spikes, time, found)
-        metric = "largest difference of an output time over the delay"
     return Conformance(
         tool="ngspice",
         version=version.removeprefix("ngspice-"),
-        stimulus=f"{case.block.name} {case.label}, {len(spikes)} spikes",
-        metric=metric,
-        value=value,
+        stimulus=f"{case.block.name} {case.label}, {case.trial.words}",
+        metric=case.trial.metric,
+        value=case.trial.judge(time, found),
         tolerance=TOLERANCE,
     )
-
-
-def delay_error(twin: DelayElement, spikes: FloatArray, time: FloatArray, found: FloatArray) -> float:
-    """Largest difference of output times over the delay; infinite where outputs are missing or too many."""
-    high = found > 0.5 * found.max()
-    rises = time[1:][high[1:] & ~high[:-1]]
-    wanted = twin.fire(spikes, (0, 0))
-    if rises.shape != wanted.shape:
-        return float("inf")
-    return float(np.max(np.abs(rises - wanted)) / float(twin.delay().max()))

