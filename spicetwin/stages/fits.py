@@ -31,16 +31,16 @@ def fits(context: RunContext) -> Section:
     }
     if not context.quick:
         runs["dpi_netlist"] = lambda recipe: fit_in_the_loop(recipe, jobs=context.pool.jobs)
-    return _section(context, "fits", "Fits", runs)
+    return recipe_section(context, "fits", "Fits", runs)
 
 
 def devices(context: RunContext) -> Section:
     """Run the recipes of measured capacitors and switches; the quick run leaves out the one with most curves."""
     names = ["mim_sky130", "switch_leakage_ihp", "mos_cv_ihp", *([] if context.quick else ["switch_ihp"])]
-    return _section(context, "devices", "Capacitors and switches", dict.fromkeys(names, run_recipe))
+    return recipe_section(context, "devices", "Capacitors and switches", dict.fromkeys(names, run_recipe))
 
 
-def _section(context: RunContext, anchor: str, title: str, runs: Mapping[str, Run]) -> Section:
+def recipe_section(context: RunContext, anchor: str, title: str, runs: Mapping[str, Run]) -> Section:
     """Section of a few recipes: what they found, every check, figures and tables; results beside it."""
     text: list[str] = []
     checks: list[Check] = []
