@@ -96,6 +96,11 @@ class DelayFamily:
         return len(self._y["training"])
 
     @property
+    def origin(self) -> str:
+        """The table."""
+        return self.table.digest
+
+    @property
     def programmed(self) -> tuple[str, ...]:
         """The weights."""
         return ("weights",)

@@ -70,6 +70,7 @@ class DpiFamily:
         shape: DpiNetwork,
         draw: Callable[[int], RecurrentChip],
         *,
+        origin: str,
         balance: bool,
         whole: bool,
     ) -> None:
@@ -79,12 +80,14 @@ class DpiFamily:
         ----------
         draw
             Chip of a seed.
+        origin
+            Digest of the table that chips come from.
         balance
             Weigh samples so that all classes count the same.
         whole
             Train on all training samples, those held out for validation too.
         """
-        self.shape, self.draw = shape, draw
+        self.shape, self.draw, self._origin = shape, draw, origin
         self.design = shape.design(task.channels, task.classes)
         self.typical = typical(self.design)
         self.dt = task.dt * shape.merge
@@ -100,6 +103,11 @@ class DpiFamily:
     def samples(self) -> int:
         """Number of training samples."""
         return len(self._y["training"])
+
+    @property
+    def origin(self) -> str:
+        """The table."""
+        return self._origin
 
     @property
     def programmed(self) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ class Outcome:
     learned
         Weights and losses.
     ideal
-        Answers of the typical instance, (samples,).
+        Answers of the typical instance, (samples,); none where it is for one chip.
     chips
         Answers of the chips that were tested, (chips, samples); of its own and the next where it is for one.
     """
@@ -160,7 +160,10 @@ class Study:
         family = self.family(training)
         numbers = self._tested_on(training)
         on = [family.decide(learned.weights, self.part, self._chip(k, family)) for k in numbers]
-        return Outcome(learned, family.decide(learned.weights, self.part, None), np.array(on))
+        ideal = np.zeros(0, np.int64)
+        if training.chip < 0:
+            ideal = family.decide(learned.weights, self.part, None)
+        return Outcome(learned, ideal, np.array(on))
 
     def _tested_on(self, training: Training) -> range:
         """Numbers of the chips: all, or that of the training and the next one."""
@@ -172,7 +175,7 @@ class Study:
         return family.chip(self.settings.first_chip + number)
 
     def _identity(self, training: Training) -> str:
-        return self.settings.identity(training.kind)
+        return self.settings.identity(training.kind, self.family(training).origin)
 
 
 def write_training(path: Path, identity: str, outcome: Outcome) -> None:

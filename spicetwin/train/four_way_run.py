@@ -60,21 +60,29 @@ def _dpi_splits(settings: FourWay) -> tuple[Split, ...]:
     def family(record: int, seed: int) -> Family[Any]:
         del seed  # the split is the same for all seeds
         task = ecg(path, record)
-        draw = _recurrent_chips(settings, task.channels, task.classes)
+        draw, origin = _recurrent_chips(settings, task.channels, task.classes)
         return DpiFamily(
-            task, settings.network, draw, balance=settings.balance, whole=not settings.validation
+            task,
+            settings.network,
+            draw,
+            origin=origin,
+            balance=settings.balance,
+            whole=not settings.validation,
         )
 
     return tuple(Split(f"record{record}", partial(family, record)) for record in settings.test_records)
 
 
-def _recurrent_chips(settings: FourWay, inputs: int, outputs: int) -> Callable[[int], RecurrentChip]:
-    """Chips of the published spread or of a table."""
+def _recurrent_chips(
+    settings: FourWay, inputs: int, outputs: int
+) -> tuple[Callable[[int], RecurrentChip], str]:
+    """Chips of the published spread or of a table, and the digest of the table."""
     design = settings.network.design(inputs, outputs)
     if settings.table == PUBLISHED:
-        return partial(draw_published, design)
+        return partial(draw_published, design), PUBLISHED
     name = settings.table
-    return TableDraw(load(Path(name) if name.endswith(".json") else resolve(name)), design).chip
+    table = load(Path(name) if name.endswith(".json") else resolve(name))
+    return TableDraw(table, design).chip, table.digest
 
 
 def _denram_splits(settings: FourWay) -> tuple[Split, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -151,12 +150,16 @@ class FourWay:
         """How a training of :data:`TRAININGS` is done."""
         return self.stages[TRAININGS[training]]
 
-    def identity(self, training: str) -> str:
-        """Digest of all that weights of a training depend on beside seed, chip and split."""
+    def identity(self, training: str, origin: str) -> str:
+        """Digest of all that weights of a training depend on beside seed, chip and split.
+
+        ``origin``: :attr:`.learning.Family.origin`.
+        """
         used = {"ideal", TRAININGS[training]}
         stages = {name: asdict(self.stages[name]) for name in sorted(used)}
-        network = json.loads(json.dumps(asdict(self.network), default=str))
-        return digest(self.family, self.table, self.balance, self.validation, network, stages)
+        # A network at the start counts by its content, not by where it lies.
+        network = {name: value for name, value in asdict(self.network).items() if name != "begin"}
+        return digest(self.family, origin, self.balance, self.validation, network, stages)
 
     def _check(self, path: Path) -> None:
         """Ranges; types are already right."""

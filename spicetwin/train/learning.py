@@ -66,6 +66,10 @@ class Family(Protocol[C]):
         """Number of training samples."""
 
     @property
+    def origin(self) -> str:
+        """Digest of what chips and first weights come from beside their seeds: the table, a trained network."""
+
+    @property
     def programmed(self) -> tuple[str, ...]:
         """Names of the weights that rounding and programming noise touch."""
 

@@ -20,6 +20,7 @@ from pysim.mingru import MinGruChip, MinGruNetwork, draw
 from pysim.mingru.draw import T_REFERENCE
 from pysim.mingru.effects import CoreEffects
 from pysim.mingru.ensemble import run_chip
+from pysim.mingru.streams import digest
 from pysim.tasks import Task
 from spicetwin.boundary import InputError
 from spicetwin.train.export import network as exported
@@ -82,6 +83,12 @@ class MinGruFamily:
     def samples(self) -> int:
         """Number of training samples."""
         return len(self._y["training"])
+
+    @property
+    def origin(self) -> str:
+        """The table and the network at the start."""
+        arrays = [p.detach().numpy().tolist() for p in stack(self.start, self.task.classes, 1.0).parameters()]
+        return digest(self.table.digest, arrays)
 
     @property
     def programmed(self) -> tuple[str, ...]:
