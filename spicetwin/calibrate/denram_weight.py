@@ -35,8 +35,9 @@ POINTS, QUICK = 8, 4
 #: at the ends.
 TEMPERATURE = Range(268.15, 323.15, "K", log=False)
 
-#: Error expected of a peak of the soma (in ln).
-PEAK_ERROR = 0.005
+#: Error expected of a peak of the soma (in ln): at the reference temperature, and at the ends, where neighbouring
+#: conductances scatter by as much in simulation.
+PEAK_ERROR, PEAK_SCATTER = 0.005, 0.02
 
 #: Step of the twin's soma (s).
 STEP = 4e-5
@@ -134,7 +135,8 @@ def fit_weight(
     peaks = np.array([o.value["v_peak"] for o in outcomes if o.value is not None])
     conductance, temperature = np.array(points).T
     inputs = {"conductance": conductance, "temperature": temperature}
-    data = Dataset("peak", inputs, peaks, PEAK_ERROR, "lognormal")
+    errors = np.where(temperature == T_REF, PEAK_ERROR, PEAK_SCATTER)
+    data = Dataset("peak", inputs, peaks, errors, "lognormal")
     widths = np.array([t_pulse(t) for t in temperature])
 
     def model(parameters: Mapping[str, float], dataset: Dataset) -> FloatArray:
