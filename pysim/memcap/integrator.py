@@ -98,7 +98,8 @@ class LeakyIntegrator:
 
     def decay(self, v_start: ArrayLike, v_end: ArrayLike) -> FloatArray:
         """Time (s) of a decay between two positive voltages; infinite where it stops before the end."""
-        top, bottom = np.asarray(v_start, dtype=np.float64), np.asarray(v_end, dtype=np.float64)
+        ends = np.asarray(v_start, dtype=np.float64), np.asarray(v_end, dtype=np.float64)
+        top, bottom, _ = np.broadcast_arrays(*ends, np.asarray(self.state))
         if np.any(bottom <= 0.0) or np.any(top < bottom):
             raise ModelError("decay: accepted are voltages v_start >= v_end > 0 V")
         nodes, weights = np.polynomial.legendre.leggauss(NODES)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from calibration.table import load, resolve
 from pysim.delays.events import Events
 from pysim.errors import ModelError
+from pysim.memcap.draw import MemcapChip
 from pysim.memcap.network import MemcapNetwork, on_grid
+from pysim.memcap.table import integrators, memcap_model
 
 WINDOWS = [[0, 20], [20, 50]]
 
@@ -63,6 +66,16 @@ def test_larger_capacitance_needs_more_spikes_unless_compensated() -> None:
     compensated = single(1.2, 20e-3, step=0.5)
     counts = [int(n.run(events, [[0, 50]]).count[0, 0]) for n in (small, large, compensated)]
     assert counts[1] < counts[0] == counts[2]
+
+
+def test_linear_decay_is_that_of_the_cell_within_two_per_cent_up_to_a_fifth_of_a_volt() -> None:
+    """The memristor's sinh and the transistors' leakage bend the cell's decay; the network has neither."""
+    table = load(resolve("memcap_generic130"))
+    chip = MemcapChip(memcap_model(table), (2, 3), 0, ())
+    cells = integrators(table, chip)
+    for volt in (0.02, 0.1, 0.2):
+        assert np.allclose(cells.decay(volt, volt / np.e), chip.tau(), rtol=0.02)
+    assert np.all(cells.decay(0.4, 0.4 / np.e) < 0.95 * chip.tau())
 
 
 def test_recurrent_spike_arrives_one_step_later() -> None:
