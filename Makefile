@@ -5,6 +5,8 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Tools that receive exports want other versions of numpy and PyTorch than the project: an environment of their own.
+RECEIVERS := .receivers
 OUT ?= build
 ARGS ?=
 
@@ -13,12 +15,12 @@ ifneq ($(wildcard ../shared/raw),)
 export SPICETWIN_MIRROR ?= $(abspath ../shared/raw)
 endif
 
-.PHONY: help setup system browser run test lint validate bench docs clean
+.PHONY: help setup system browser run test lint validate receivers bench docs clean
 
 help:
 	@echo "make run       set up, run the main job into OUT=$(OUT) (ARGS=--quick for the short one)"
 	@echo "make test      ruff, mypy, import-linter, pytest"
-	@echo "make validate  the slow validation tests as well"
+	@echo "make validate  the slow validation tests as well, and every exported format in its receiving tool"
 	@echo "make bench     speed ratios, measured side by side"
 	@echo "make docs      documentation into build/site"
 	@echo "make setup     ngspice, virtual environment, libraries"
@@ -54,8 +56,16 @@ lint: setup
 test: lint browser
 	@$(BIN)/pytest -n 2 --ngspice required $(ARGS)
 
-validate: setup browser
-	@$(BIN)/pytest --slow --ngspice required $(ARGS)
+validate: setup browser receivers
+	$(BIN)/python -m pip install --quiet --editable '.[export,veriloga]'
+	@SPICETWIN_RECEIVERS=$(abspath $(RECEIVERS)) $(BIN)/pytest --slow --ngspice required $(ARGS)
+
+receivers: $(RECEIVERS)/.installed
+
+$(RECEIVERS)/.installed: scripts/receivers.txt
+	@test -x $(RECEIVERS)/bin/python || "$$(./scripts/find-python)" -m venv $(RECEIVERS)
+	$(RECEIVERS)/bin/python -m pip install --quiet --requirement scripts/receivers.txt
+	@touch $@
 
 bench: setup
 	$(BIN)/spicetwin bench $(ARGS)
@@ -66,4 +76,4 @@ docs: setup
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
-	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+	find . -path ./$(VENV) -prune -o -path ./$(RECEIVERS) -prune -o -name __pycache__ -type d -exec rm -rf {} +
