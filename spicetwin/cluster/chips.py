@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pickle
 import threading
+import time
+from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+
+import numpy as np
 
 from pysim.interval import Metric, Outcome, Point
 from spicetwin.boundary import InputError
@@ -19,6 +24,45 @@ if TYPE_CHECKING:
 _one_at_a_time = threading.Lock()
 
 
+#: Seconds of the scheduler and the client for one task, with a margin (docs/system.md): with n workers a task must last
+#: n times as long, or some of them wait; and the least that a task lasts.
+PER_TASK, LEAST = 4e-3, 0.2
+#: Most chips of a task.
+MOST = 256
+
+
+class _Tasks:
+    """Points in tasks of about ``seconds``, as far as is known what a chip takes."""
+
+    def __init__(self, points: Iterator[Point], seconds: float) -> None:
+        """Nothing is known yet: tasks of one chip."""
+        self._points = points
+        self._seconds = seconds
+        self._alone: deque[Point] = deque()
+        self._size = 1
+
+    def __iter__(self) -> Iterator[tuple[Point, ...]]:
+        """Return the tasks."""
+        return self
+
+    def __next__(self) -> tuple[Point, ...]:
+        """Points of the next task."""
+        if self._alone:
+            return (self._alone.popleft(),)
+        task = tuple(islice(self._points, self._size))
+        if not task:
+            raise StopIteration
+        return task
+
+    def took(self, seconds: float, chips: int) -> None:
+        """Note what a task took."""
+        self._size = int(np.clip(self._seconds * chips / max(seconds, 1e-6), 1, MOST))
+
+    def split(self, task: tuple[Point, ...]) -> None:
+        """Run the points of a task that brought its workers down one by one."""
+        self._alone.extend(task)
+
+
 class ClusterChips:
     """Runs chips on the workers of a scheduler; a :class:`pysim.interval.Workers`."""
 
@@ -27,7 +71,7 @@ class ClusterChips:
         self._client = client
 
     def imap(self, metric: Metric, points: Iterable[Point]) -> Iterator[Outcome]:
-        """Outcomes as they come. A point that brought down several workers in a row has failed.
+        """Outcomes as they come. A point that alone brought down several workers in a row has failed.
 
         Raises
         ------
@@ -42,16 +86,26 @@ class ClusterChips:
         # A task that others depend on: should its worker go, the scheduler makes it again elsewhere.
         run = uuid4().hex
         shared = self._client.submit(pickle.loads, pickle.dumps(metric), key=f"network-{run}")
+        tasks = _Tasks(iter(points), task_seconds(sum(self._client.nthreads().values())))
 
-        def submit(point: Point) -> Future[Any]:
-            return self._client.submit(run_chip, shared, point, key=f"chip-{run}-{point.index}", retries=1)
+        def submit(task: tuple[Point, ...]) -> Future[Any]:
+            return self._client.submit(run_chips, shared, task, key=f"chips-{uuid4().hex}")
 
         try:
-            for point, future in flow(self._client, iter(points), submit):
+            for task, future in flow(self._client, tasks, submit):
                 try:
-                    yield Outcome(point, future.result())
+                    values, seconds = future.result()
                 except KilledWorker as error:
-                    yield Outcome(point, None, f"its workers died ({error.allowed_failures + 1} of them)")
+                    if len(task) > 1:
+                        tasks.split(task)
+                    else:
+                        yield Outcome(
+                            task[0], None, f"its workers died ({error.allowed_failures + 1} of them)"
+                        )
+                    continue
+                tasks.took(seconds, len(task))
+                for point, found in zip(task, values, strict=True):
+                    yield Outcome(point, found)
         except (CommClosedError, TimeoutError) as error:
             raise InputError(
                 f"the scheduler was lost ({error}); finished chips are kept, run again"
@@ -60,10 +114,16 @@ class ClusterChips:
             shared.release()
 
 
-def run_chip(metric: Metric, point: Point) -> tuple[float, ...]:
-    """Numbers of a chip, on a worker; one thread, since every worker has its own."""
+def task_seconds(workers: int) -> float:
+    """Length of a task (s) with which one scheduler keeps this number of workers busy."""
+    return max(LEAST, PER_TASK * workers)
+
+
+def run_chips(metric: Metric, points: tuple[Point, ...]) -> tuple[list[tuple[float, ...]], float]:
+    """Numbers of chips and the seconds they took, on a worker; one thread, since every worker has its own."""
     import numba
 
     with _one_at_a_time:
         numba.set_num_threads(1)
-        return metric(point)
+        begin = time.perf_counter()
+        return [metric(point) for point in points], time.perf_counter() - begin
