@@ -28,6 +28,8 @@ FloatArray = NDArray[np.float64]
 
 #: Scale of the starting weights, over the root of the number of their inputs; that of the inputs is a setting.
 START = {"w_rec": 0.5, "w_out": 1.0}
+#: Gradients are cut to this norm.
+CUT = 1.0
 #: Spikes a sample below which a neuron is silent, and the weight of silence in the loss.
 LEAST, QUIET = 3.0, 0.1
 #: Share of the epochs behind which all windows are learned from.
@@ -203,6 +205,8 @@ def train(net: MemcapNet, task: WindowedTask, seed: int) -> float:
             loss = loss + QUIET * torch.relu(1.0 - count.mean(dim=0) / LEAST).square().mean()
             optimiser.zero_grad()
             loss.backward()
+            # Through time gradients burst now and then; Adam would remember a burst for a thousand steps.
+            torch.nn.utils.clip_grad_norm_([p for g in groups for p in g["params"]], CUT)
             optimiser.step()
             schedule.step()
         found = accuracy(net.trained().ideal(), checked, task.validation, task.windows)

@@ -28,8 +28,8 @@ Say = Callable[[str], None]
 FloatArray = NDArray[np.float64]
 
 #: Kinds of heterogeneous time constants: drawn and fixed; trained over the range of the bank; the same, with the step's
-#: fall left to the weights; trained within the window of one device around the best common time constant.
-RANDOM, TRAINED, ABSORBED, WINDOW = "random", "trained", "trained, step absorbed", "trained, one device"
+#: fall left to the weights.
+RANDOM, TRAINED, ABSORBED = "random", "trained", "trained, step absorbed"
 
 
 def task_of(settings: MemcapSettings) -> WindowedTask:
@@ -80,9 +80,8 @@ class MemcapComparison:
         taus = [1e-3 * ms for ms in self.settings.study.homogeneous]
         kinds = {common(tau): self._kind(common(tau), tau) for tau in taus}
         best = max(kinds, key=lambda name: np.mean([r.validation for r in kinds[name]]))
-        best_tau = taus[list(kinds).index(best)]
-        for name in (RANDOM, TRAINED, ABSORBED, WINDOW):
-            kinds[name] = self._kind(name, best_tau)
+        for name in (RANDOM, TRAINED, ABSORBED):
+            kinds[name] = self._kind(name, taus[0])
         low, high = self.membrane.range
         return {
             "task": self.task.name,
@@ -98,7 +97,7 @@ class MemcapComparison:
             "seed": self.settings.seed,
             "best_homogeneous": best,
             "kinds": {name: self._figures(found) for name, found in kinds.items()},
-            "gain": {name: self._gain(kinds[best], kinds[name]) for name in (RANDOM, TRAINED, WINDOW)},
+            "gain": {name: self._gain(kinds[best], kinds[name]) for name in (RANDOM, TRAINED)},
             "chips": self._chips(kinds, best),
         }, kinds[TRAINED][0].network
 
@@ -132,11 +131,6 @@ class MemcapComparison:
         low, high = self.membrane.range
         neurons, unit = self.settings.network.neurons, self.membrane.unit.tau_low
         draw = np.random.default_rng([seed, 7]).random(neurons)
-        if name == WINDOW:
-            # A memristor of another resistance centres the window of one device on the best common time constant.
-            half = math.sqrt(self.membrane.unit.window)
-            within = (tau / half, tau * half)
-            return Taus(within[0] * (within[1] / within[0]) ** draw, within, unit, trained=True)
         if name in (RANDOM, TRAINED, ABSORBED):
             return Taus(low * (high / low) ** draw, (low, high), unit, name != RANDOM, name == ABSORBED)
         return Taus(np.full(neurons, tau), (low, high), unit)
