@@ -102,19 +102,17 @@ class Classification:
 
     @cached_property
     def _digest(self) -> str:
-        parts = [self.signal.dense(), self.labels, *self._readout]
-        return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in parts)).hexdigest()
-
-    @property
-    def _readout(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         assert self.network.readout is not None
-        return self.network.readout.weight, self.network.readout.bias
+        readout = self.network.readout
+        content = hashlib.sha256(f"{self.signal.digest()} {readout.feature}".encode())
+        for array in (self.labels, readout.weight, readout.bias):
+            content.update(np.ascontiguousarray(array).data)
+        return content.hexdigest()
 
     def fingerprint(self) -> str:
         """Digest of everything that determines a chip's numbers."""
         tables = ["" if table is None else table.digest for table in self.network.tables(self.tables)]
-        shape = [self.signal.samples, self.signal.steps, self.signal.channels, self.signal.dt]
-        return digest(self.network.fingerprint, tables, shape, self._digest, sorted(self.sources), self.batch)
+        return digest(self.network.fingerprint, tables, self._digest, sorted(self.sources), self.batch)
 
     def __call__(self, point: Point) -> tuple[float, ...]:
         """Numbers of one chip."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +90,14 @@ class Signal:
             return np.asarray(self._levels.sum(axis=1))
         ends = self.events.start[:: self.events.steps]
         return np.diff(ends).astype(np.float64)
+
+    def digest(self) -> str:
+        """sha256 of the content."""
+        arrays = [self._levels] if self.events is None else [self.events.start, self.events.channel]
+        content = hashlib.sha256(f"{self.samples} {self.steps} {self.channels} {self.dt!r}".encode())
+        for array in arrays:
+            content.update(np.ascontiguousarray(array).data)
+        return content.hexdigest()
 
     @property
     def _levels(self) -> FloatArray:

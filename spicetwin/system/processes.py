@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -103,6 +104,7 @@ def _begin(packed: bytes) -> None:
     """Unpack the metric once per process; its kernels run on one thread."""
     import numba
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which keeps what is finished
     numba.set_num_threads(1)
     _metric[:] = [pickle.loads(packed)]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
 from circuits.ngspice.pool import usable_cores
 from pysim.interval import Interval, Serial, Workers, interval
+from pysim.system import Conditions
 from spicetwin.boundary import InputError
 from spicetwin.system.build import System
 from spicetwin.system.processes import Processes
@@ -71,6 +73,7 @@ def simulate_system(
             store=stored,
             tell=IntervalProgress().tell,
         )
-    metric = system.metric
-    typical = metric.of(metric.network.draw(metric.tables, 0, ()))
+    metric, design = system.metric, system.design
+    middle = Conditions(sum(design.temperature) / 2.0, math.sqrt(math.prod(design.time)))
+    typical = metric.of(metric.network.draw(metric.tables, 0, ()), middle)
     return Result(system, found, typical)

@@ -3,12 +3,16 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pytest
 from interval_truth import Additive, MeanLogTau, Skewed
+from system_networks import delays, spikes
 
+from pysim.delays.draw import assumed_table
 from pysim.errors import ModelError
 from pysim.interval import Design, Metric, Outcome, Point, Serial, interval, stream
 from pysim.interval.estimate import LEAST, over_chips
 from pysim.mingru.streams import stream as generator
 from pysim.seeds import SourceSeeds, seed_of
+from pysim.system import SystemNetwork, counting
+from pysim.system.classify import Classification
 
 METRIC = Additive({"fit": 1.0, "die": 2.0, "within_die": 3.0}, ("die", "within_die", 1.0))
 
@@ -81,6 +85,22 @@ def test_interval_covers_the_mean_of_virtual_chips_in_90_to_98_percent(chips: in
 def test_interval_covers_a_bounded_skewed_accuracy_at_the_least_number_of_a_stop() -> None:
     metric = Skewed()
     assert 0.90 <= covered(metric, metric.mean, LEAST) <= 0.98
+
+
+@pytest.mark.slow
+def test_interval_covers_the_accuracy_of_a_virtual_network() -> None:
+    network = SystemNetwork((delays(8, 6),), counting(6))
+    signal = spikes(samples=24)
+    typical = network.run(signal, network.draw(assumed_table(), 0, ()))
+    metric = Classification(network, assumed_table(), signal, typical.classes)
+    everyone = interval(metric, Design(1), 2000).of("accuracy")
+    rng = np.random.default_rng(1)
+    hits = 0
+    for _ in range(200):
+        some = rng.choice(everyone, LEAST, replace=False)
+        mean = over_chips(some, metric.bounds, metric.resolution)
+        hits += mean.low <= everyone.mean() <= mean.high
+    assert 0.90 <= hits / 200 <= 0.98
 
 
 def test_interval_still_covers_when_it_stops_early() -> None:
