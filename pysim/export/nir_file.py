@@ -22,6 +22,7 @@ from pysim.delays.layer import DelayLayer
 from pysim.delays.network import run_layer
 from pysim.delays.soma import IntegratingSoma, SpikingSoma
 from pysim.export.exporter import At, Conformance, Exporter, ExportError, Source, tool, version_of
+from pysim.export.source import ACCEPTED, LARGEST
 from pysim.export.stimulus import delay_events
 from pysim.mingru.network import MinGruNetwork
 
@@ -120,15 +121,18 @@ def read_layer(file: Path | str) -> DelayLayer:
         Naming the node, or the format, that is not read.
     """
     nir = tool("nir", "nir")
+    _check_archive(Path(file))
     try:
         graph = nir.read(file)
     except (OSError, KeyError, ValueError, AssertionError, TypeError) as error:
         raise ExportError(f"{file}: no NIR file that nir {version_of('nir')} reads: {error}") from error
     about = graph.metadata.get("spicetwin", {})
-    if _text(about.get("format")) != FORMAT:
-        raise ExportError(
-            f"{file}: format {_text(about.get('format'))!r} in the metadata; accepted: {FORMAT!r}"
-        )
+    form = _text(about.get("format"))
+    if form != FORMAT:
+        kind, _, version = form.partition("/")
+        newer = kind == FORMAT.partition("/")[0] and version.isdecimal() and int(version) > 1
+        hint = " is newer than this release reads; upgrade spicetwin, or" if newer else " in the metadata;"
+        raise ExportError(f"{file}: format {form!r}{hint} accepted: {FORMAT!r}")
     for name, node in graph.nodes.items():
         if type(node).__name__ not in _READ:
             raise ExportError(
@@ -136,6 +140,33 @@ def read_layer(file: Path | str) -> DelayLayer:
                 "time constants of their own are read back from npz"
             )
     return _layer(graph, about)
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse an HDF5 file that refers to other files, or unpacks to too much."""
+    h5py = tool("h5py", "h5py")
+    total = 0
+
+    def walk(group: Any) -> None:
+        nonlocal total
+        for name in group:
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise ExportError(f"{path}: member {name!r} refers to another place; {ACCEPTED}")
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                walk(item)
+                continue
+            if item.external or item.is_virtual:
+                raise ExportError(f"{path}: array {name!r} lies in another file; {ACCEPTED}")
+            total += int(item.size or 0) * item.dtype.itemsize
+            if total > LARGEST:
+                raise ExportError(f"{path}: unpacks to more than {LARGEST} bytes; accepted: at most that")
+
+    try:
+        with h5py.File(path, "r") as file:
+            walk(file)
+    except (OSError, KeyError, RecursionError) as error:
+        raise ExportError(f"{path}: no NIR file: {error}") from error
 
 
 def _layer(graph: Any, about: dict[str, Any]) -> DelayLayer:

@@ -84,6 +84,8 @@ def _arrays(file: IO[bytes], where: str) -> dict[str, NDArray[Any]]:
         file.seek(0)
         with np.load(file, allow_pickle=False) as data:
             return {name: data[name] for name in data.files}
+    except MemoryError as error:
+        raise ExportError(f"{where}: an array claims more than the memory holds; {ACCEPTED}") from error
     except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError) as error:
         if isinstance(error, ExportError):
             raise

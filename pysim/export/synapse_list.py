@@ -30,8 +30,8 @@ def refuse_soma(layer: DelayLayer, form: str) -> SpikingSoma:
     """
     if not isinstance(layer.soma, SpikingSoma):
         raise ExportError(
-            f"{form} cannot hold an integrating soma: it has no spikes and its answer is a maximum; use npz, or a "
-            "layer of spiking somata"
+            f"{form} cannot hold an integrating soma: it has no spikes and its answer is a maximum; use npz, brian2, "
+            "or a layer of spiking somata"
         )
     if layer.soma.located:
         raise ExportError(
@@ -42,7 +42,7 @@ def refuse_soma(layer: DelayLayer, form: str) -> SpikingSoma:
 
 
 def synapse_list(layer: DelayLayer, form: str) -> Arrays:
-    """Arrays of a layer: K currents a neuron, and every synapse that has a weight.
+    """Arrays of a spiking layer: K currents a neuron, and every synapse that has a weight.
 
     ``tau`` (K,) in s; ``weight`` (K, synapses) in whole multiples of ``grid``, in units of the threshold's voltage;
     ``source``, ``target``, ``delay`` (steps) of each synapse; ``inputs``, ``neurons``, ``dt``, ``tau_membrane``,
@@ -53,9 +53,14 @@ def synapse_list(layer: DelayLayer, form: str) -> Arrays:
         tau, on_each, grid = layer.basis.tau, layer.basis.weights, layer.basis.grid
     else:
         tau, on_each, grid = np.array([layer.tau_synapse], np.float64), layer.weights[None], layer.grid
+    own = {"tau": np.asarray(tau), "threshold": np.array(soma.threshold), "reset": np.array(soma.reset)}
+    return {**own, **weight_list(layer, on_each, grid)}
+
+
+def weight_list(layer: DelayLayer, on_each: NDArray[np.float64], grid: float) -> Arrays:
+    """Arrays of a layer's synapses that have a weight: those of :func:`synapse_list` that every soma has."""
     place = np.nonzero(layer.weights)
     return {
-        "tau": np.asarray(tau),
         "weight": np.rint(np.stack([one[place] for one in on_each]) / grid).astype(np.int32),
         "grid": np.array(grid),
         "source": place[0].astype(np.uint32),
@@ -64,9 +69,7 @@ def synapse_list(layer: DelayLayer, form: str) -> Arrays:
         "inputs": np.array(layer.inputs),
         "neurons": np.array(layer.neurons),
         "dt": np.array(layer.dt),
-        "tau_membrane": np.array(soma.tau_membrane),
-        "threshold": np.array(soma.threshold),
-        "reset": np.array(soma.reset),
+        "tau_membrane": np.array(layer.soma.tau_membrane),
     }
 
 

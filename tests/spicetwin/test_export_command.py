@@ -14,6 +14,9 @@ from calibration.table import CalibrationTable, Entry, Parameter, Provenance, lo
 from pysim.export.exporter import At, Conformance, Exporter, Source
 from spicetwin.cli import main
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
+POPULATION, MINGRU = EXAMPLES / "dpi_population.toml", EXAMPLES / "chips_mingru.toml"
+
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
@@ -59,6 +62,24 @@ def test_check_prints_a_line_of_conformance(capsys: pytest.CaptureFixture[str]) 
         (["dpi_generic130", "--to", "npz", "-o", "x.npz", "--at", "i_tua=5p"], "no input 'i_tua'; accepted:"),
         (["dpi_generic130", "--to", "npz", "-o", "x.npz", "--at", "i_tau=5u"], "outside every fitted range"),
         (["mingru_digits", "--to", "npz", "-o", "."], "is a folder"),
+        (["layer.npz", "--to", "nir", "--target", "lava", "-o", "x.nir"], "unknown format 'nir-lava'"),
+        (
+            ["layer.npz", "--to", "nir", "--target", "rockpool", "-o", "x.nir"],
+            "nir-rockpool is not supported: rockpool",
+        ),
+        (["mingru_digits", "--to", "spice", "--target", "norse", "-o", "x"], "unknown format 'spice-norse'"),
+        (["missing.toml", "--to", "brian2", "-o", "x.py"], "missing.toml: cannot be read"),
+        (["missing.npz", "--to", "npz", "-o", "x.npz"], "missing.npz: cannot be read"),
+        (
+            [str(MINGRU), "--to", "npz", "-o", "x"],
+            "describes a run of a minGRU network; export that network itself",
+        ),
+        ([str(POPULATION), "--to", "npz", "-o", "x"], "npz cannot hold a DPI population"),
+        (
+            [str(POPULATION), "--to", "brian2", "--at", "chip=1e3", "-o", "x"],
+            "chip = 1000; accepted: 0 to 99",
+        ),
+        (["mingru_digits", "--to", "brian2", "-o", "x.py"], "brian2 cannot hold a minGRU network"),
     ],
 )
 def test_bad_input_is_one_line_and_no_file(
@@ -129,3 +150,34 @@ def test_entries_that_a_file_leaves_out_are_told(tmp_path: Path, capsys: pytest.
     assert "mingru.switch.r_on_n is left out: 5 points on each of 6 inputs" in capsys.readouterr().err
     with np.load(out, allow_pickle=False) as data:
         assert "mingru.switch.r_on_n" in json.loads(str(data["header"]))["left_out"]
+
+
+def test_a_population_is_exported_for_brian2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "population.py"
+    assert main(["export", str(POPULATION), "--to", "brian2", "--at", "chip=3", "-o", str(out)]) == 0
+    assert ", number 3" in out.read_text()
+    assert "brian2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("package", ["brian2", "nest-simulator"])
+def test_a_missing_simulator_is_named_with_its_package(
+    package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pysim.delays.layer import DelayLayer
+    from pysim.delays.soma import SpikingSoma
+    from pysim.export.registry import find_exporter
+
+    # An interpreter that finds no package at all.
+    bare = tmp_path / "python"
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S -I "$@"\n')
+    bare.chmod(0o755)
+    monkeypatch.setenv("SPICETWIN_RECEIVERS", str(bare))
+    layer = DelayLayer(
+        weights=np.ones((2, 2)), delays=np.zeros((2, 2), np.uint16), soma=SpikingSoma(), tau_synapse=5e-3
+    )
+    path = tmp_path / "layer.npz"
+    path.write_bytes(find_exporter("npz").export(layer))
+    assert main(["export", "check", str(path), "--to", package.removesuffix("-simulator")]) == 2
+    error = capsys.readouterr().err
+    assert f"pip install {package}" in error
+    assert error.count("\n") == 1

@@ -160,6 +160,17 @@ def test_an_archive_that_unpacks_to_too_much_is_refused_unread(
         read_source(path)
 
 
+def test_an_array_that_claims_more_than_the_file_holds_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "claims.npz"
+    member = io.BytesIO()
+    header = {"descr": "<f8", "fortran_order": False, "shape": (10**13,)}
+    np.lib.format.write_array_header_1_0(member, header)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("weights.npy", member.getvalue())
+    with pytest.raises(ExportError, match=r"claims\.npz: .*accepted: \.npz"):
+        read_source(path)
+
+
 def test_an_archive_with_a_path_in_it_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "paths.npz"
     with zipfile.ZipFile(path, "w") as archive:

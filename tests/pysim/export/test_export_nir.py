@@ -61,6 +61,37 @@ def test_what_is_no_file_of_ours_is_refused(tmp_path: Path) -> None:
         read_layer(path)
 
 
+def test_a_newer_format_is_told_from_an_unknown_one(tmp_path: Path) -> None:
+    path = tmp_path / "layer.nir"
+    path.write_bytes(content(delay_layer(), {}))
+    graph = nir.read(path)
+    for form, message in (("delay-layer/2", "newer than this release reads"), ("other/1", "in the metadata")):
+        graph.metadata["spicetwin"]["format"] = form
+        nir.write(path, graph)
+        with pytest.raises(ExportError, match=rf"format '{form}' .*{message}"):
+            read_layer(path)
+
+
+def test_a_file_that_refers_to_others_or_unpacks_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "layer.nir"
+    path.write_bytes(content(delay_layer(), {}))
+    with h5py.File(path, "a") as file:
+        file["secret"] = h5py.ExternalLink("/etc/hostname", "/x")
+    with pytest.raises(ExportError, match="member 'secret' refers to another place"):
+        read_layer(path)
+    with h5py.File(path, "w") as file:
+        file.create_dataset("x", (100,), "u1", external=[(str(tmp_path / "other"), 0, 100)])
+    with pytest.raises(ExportError, match="array 'x' lies in another file"):
+        read_layer(path)
+    path.write_bytes(content(delay_layer(), {}))
+    monkeypatch.setattr("pysim.export.nir_file.LARGEST", 1000)
+    with pytest.raises(ExportError, match="unpacks to more than 1000 bytes"):
+        read_layer(path)
+
+
 def test_what_nir_cannot_say_is_refused_with_the_nearest() -> None:
     exporter = find_exporter("nir")
     with pytest.raises(ExportError, match=r"no product of two signals, no quantiser.*use onnx"):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from export_cases import delay_layer, digits, small_table
 
+from pysim.delays.layer import DelayLayer
 from pysim.delays.soma import IntegratingSoma
 from pysim.export.exporter import ExportError, ToolMissing
 from pysim.export.population_arrays import one_chip, population_arrays, step_of
@@ -147,8 +148,38 @@ def test_what_a_simulator_cannot_hold_is_refused_with_the_nearest(form: str) -> 
             exporter.export(source)
     with pytest.raises(ExportError, match=r"located inside the step; use npz"):
         exporter.export(dataclasses.replace(layer, soma=dataclasses.replace(layer.soma, located=True)))
-    with pytest.raises(ExportError, match=r"integrating soma.*; use npz"):
-        exporter.export(dataclasses.replace(layer, soma=IntegratingSoma(), tau_synapse=None))
+
+
+def integrating() -> DelayLayer:
+    """Layer of two synapses between an input and a neuron, without spikes."""
+    layer = delay_layer()
+    shape = (*layer.weights.shape[:2], 2)
+    rng = np.random.default_rng(4)
+    delays = rng.integers(0, 13, shape).astype(np.uint16)
+    return DelayLayer(weights=rng.normal(0.2, 1.0, shape), delays=delays, soma=IntegratingSoma())
+
+
+def test_nest_has_no_integrating_soma() -> None:
+    with pytest.raises(ExportError, match=r"nest cannot hold an integrating soma.*; use npz, brian2"):
+        find_exporter("nest").export(integrating())
+
+
+def test_brian2_finds_the_largest_currents_of_integrating_somata() -> None:
+    installed("brian2")
+    exporter, layer = find_exporter("brian2"), integrating()
+    assert exporter.check is not None
+    (line,) = exporter.check(layer, {}, exporter.export(layer))
+    assert line.passed
+    late = dataclasses.replace(layer, delays=layer.delays[::-1])
+    (line,) = exporter.check(layer, {}, exporter.export(late))
+    assert not line.passed
+
+
+def test_several_synapses_of_a_pair_are_all_in_the_script() -> None:
+    layer = integrating()
+    arrays = arrays_in(find_exporter("brian2").export(layer))
+    assert arrays["weight"].shape == (1, layer.weights.size)
+    assert np.array_equal(arrays["delay"], layer.delays.ravel())
 
 
 def test_nest_refuses_a_population_and_names_brian2() -> None:
