@@ -109,10 +109,13 @@ class DpiCircuit:
         rows, times = [np.empty(0, np.int64)], [np.empty(0)]
         operations = np.zeros(events.samples)
         for k, p in enumerate(self.projections):
-            targets = [np.flatnonzero(column) for column in p.connection.T]
-            fan = np.array([len(t) for t in targets])
+            _, targets = np.nonzero(p.connection.T)
+            fan = np.count_nonzero(p.connection, axis=0)
             number = fan[events.channel]
-            target = np.concatenate([np.empty(0, np.int64), *(targets[c] for c in events.channel)])
+            # Arrivals of an event are its channel's targets: their places in the list, one after the other.
+            begin = np.repeat((np.cumsum(fan) - fan)[events.channel], number)
+            within = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
+            target = targets[begin + within]
             base = k * events.samples * neurons + np.repeat(sample, number) * neurons
             rows.append(base + target.astype(np.int64))
             times.append(np.repeat(step, number) * dt)

@@ -18,6 +18,7 @@ from pysim import mingru
 from pysim.delays.draw import assumed_table
 from pysim.errors import ModelError
 from pysim.interval import Design, interval
+from pysim.network import Network, Projection, SpikeSource
 from pysim.seeds import SourceSeeds
 from pysim.system import (
     Conditions,
@@ -126,6 +127,20 @@ def test_classification_counts_what_a_chip_did() -> None:
         run.layers[1].output.dense().sum() * np.count_nonzero(network.layers[2].weights, axis=1)[0] / 4
     )  # type: ignore[attr-defined]
     assert found["operations.delays"] == pytest.approx(delivered)
+
+
+def test_population_of_a_chip_is_the_network_that_its_family_runs() -> None:
+    layer, signal = population(), spikes(4, samples=1)
+    network = SystemNetwork((layer,))
+    circuit = network.draw(dpi_table(), 2).at(Conditions())[0]
+    source = SpikeSource(signal.bits.channel.astype(np.int64), signal.bits.step * signal.dt, 4)
+    projection = Projection("drive", circuit.synapses[0], layer.projections[0].connection, source)  # type: ignore[attr-defined]
+    alone = Network(circuit.neuron, (projection,)).run(signal.steps * signal.dt, tolerance=1e-3)  # type: ignore[attr-defined]
+    ours = network.run(signal, network.draw(dpi_table(), 2)).layers[0]
+    counts = ours.features["rate"][0] * signal.steps * signal.dt
+    assert np.allclose(counts, alone.spikes.counts()[0])
+    fan_in = layer.projections[0].connection.sum(axis=0)
+    assert ours.operations[0] == fan_in[signal.bits.channel].sum()
 
 
 def test_interval_of_a_mixed_network_with_shares() -> None:
