@@ -16,14 +16,14 @@ Array = Any
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def run(
-    start: Array, channel: Array, steps: int, w_in: Array, w_rec: Array, w_out: Array,
+    start: Array, channel: Array, steps: int, batch: Array, w_in: Array, w_rec: Array, w_out: Array,
     keep: Array, keep_out: Array, threshold: float, floor: float, windows: Array,
     score: Array, count: Array, trace: Array,
 ) -> None:  # fmt: skip
-    """Fill ``score`` (samples, windows, outputs) and ``count`` (samples, neurons) of spikes.
+    """Fill ``score`` (samples, windows, outputs) and ``count`` (samples, neurons) of spikes for the samples ``batch``.
 
-    ``trace`` (samples, steps, neurons) takes the membrane before floor and reset, unless it has size 0. Rows of weights are where
-    a spike comes from.
+    ``trace`` (samples, steps, neurons) takes the membrane before floor and reset, unless it has size 0. Rows of weights
+    are where a spike comes from.
     """
     samples, neurons, outputs = count.shape[0], count.shape[1], w_out.shape[1]
     wide = trace.size > 0
@@ -36,7 +36,7 @@ def run(
         for t in range(steps):
             # Apart from the membrane: only sums of weights alone are exact.
             drive[:] = 0.0
-            k = n * steps + t
+            k = batch[n] * steps + t
             for e in range(start[k], start[k + 1]):
                 row = w_in[channel[e]]
                 for j in range(neurons):

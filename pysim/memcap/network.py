@@ -176,8 +176,8 @@ class MemcapNetwork:
         score = np.empty((events.samples, len(asked), self.outputs))
         count = np.empty((events.samples, self.neurons), dtype=np.int64)
         memcap.run(
-            events.start, events.channel, events.steps, *self.steps(), *self.keeps(), self.threshold, self.floor, asked,
-            score, count, np.zeros((0, 0, 0)),
+            events.start, events.channel, events.steps, np.arange(events.samples), *self.steps(), *self.keeps(),
+            self.threshold, self.floor, asked, score, count, np.zeros((0, 0, 0)),
         )  # fmt: skip
         return Outcome(score, count)
 

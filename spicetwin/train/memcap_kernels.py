@@ -25,7 +25,7 @@ Array = Any
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def backward(
-    start: Array, channel: Array, steps: int, w_rec: Array, w_out: Array, keep: Array, keep_out: Array,
+    start: Array, channel: Array, steps: int, batch: Array, w_rec: Array, w_out: Array, keep: Array, keep_out: Array,
     threshold: float, floor: float, steepness: float, windows: Array, slope: Array, slope_count: Array, trace: Array,
     d_in: Array, d_rec: Array, d_out: Array, d_keep: Array, d_keep_out: Array,
 ) -> None:  # fmt: skip
@@ -82,7 +82,7 @@ def backward(
                     surrogate = 1.0 / (1.0 + steepness * abs(max(v[t, j], floor) - threshold)) ** 2
                     carried = 0.0 if fired or v[t, j] < floor else keep[j] * later[j]
                     now[j] = now[j] * surrogate + carried
-                k = n * steps + t
+                k = batch[n] * steps + t
                 for e in range(start[k], start[k + 1]):
                     row = d_in[b, channel[e]]
                     for j in range(neurons):
@@ -100,30 +100,46 @@ class Recurrent(torch.autograd.Function):
     @staticmethod
     def forward(
         context: Any, w_in: Any, w_rec: Any, w_out: Any, keep: Any, keep_out: Any, threshold: float, floor: float,
-        steepness: float, events: Any, windows: Array,
+        steepness: float, events: Any, batch: Array, windows: Array,
     ) -> Any:  # fmt: skip
         """The twin's kernel, with its membranes kept."""
         weights: Any = [
             np.ascontiguousarray(w.detach().numpy()) for w in (w_in, w_rec, w_out, keep, keep_out)
         ]
-        samples, neurons = events.samples, w_rec.shape[0]
+        samples, neurons = len(batch), w_rec.shape[0]
         score = np.empty((samples, len(windows), w_out.shape[1]))
         count = np.empty((samples, neurons), dtype=np.int64)
         trace = np.empty((samples, events.steps, neurons))
         rest: Any = (*weights, threshold, floor, windows, score, count, trace)
-        memcap.run(events.start, events.channel, events.steps, *rest)
-        context.kept = (weights, threshold, floor, steepness, events, windows, trace)
+        memcap.run(events.start, events.channel, events.steps, batch, *rest)
+        context.kept = (weights, threshold, floor, steepness, events, batch, windows, trace)
         return torch.from_numpy(score), torch.from_numpy(count.astype(np.float64))
 
     @staticmethod
     def backward(context: Any, slope: Any, slope_count: Any) -> Any:
         """Through time."""
-        (w_in, w_rec, w_out, keep, keep_out), threshold, floor, steepness, events, windows, trace = (
-            context.kept
-        )
+        (w_in, w_rec, w_out, keep, keep_out), *rest = context.kept
+        threshold, floor, steepness, events, batch, windows, trace = rest
         sums: Any = [np.zeros((BLOCKS, *w.shape)) for w in (w_in, w_rec, w_out, keep, keep_out)]
         backward(
-            events.start, events.channel, events.steps, w_rec, w_out, keep, keep_out, threshold, floor, steepness,
-            windows, np.ascontiguousarray(slope.numpy()), np.ascontiguousarray(slope_count.numpy()), trace, *sums,
+            events.start, events.channel, events.steps, batch, w_rec, w_out, keep, keep_out, threshold, floor,
+            steepness, windows, np.ascontiguousarray(slope.numpy()), np.ascontiguousarray(slope_count.numpy()), trace,
+            *sums,
         )  # fmt: skip
-        return (*(torch.from_numpy(s.sum(axis=0)) for s in sums), None, None, None, None, None)
+        return (*(torch.from_numpy(s.sum(axis=0)) for s in sums), None, None, None, None, None, None)
+
+
+class Quantised(torch.autograd.Function):
+    """Nearest of ``2 levels + 1`` values in equal steps between -max and max of a matrix; gradients pass unchanged."""
+
+    @staticmethod
+    def forward(context: Any, weight: Any, levels: int) -> Any:
+        """Ties away from minus infinity."""
+        values = weight.detach().numpy()
+        unit = np.abs(values).max() / levels
+        return torch.from_numpy(np.floor(values / unit + 0.5) * unit)
+
+    @staticmethod
+    def backward(context: Any, slope: Any) -> Any:
+        """Straight through."""
+        return slope, None

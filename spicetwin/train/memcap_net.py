@@ -20,9 +20,8 @@ from pysim.delays.events import Events
 from pysim.memcap.chip import TrainedNetwork
 from pysim.memcap.network import MemcapNetwork
 from pysim.tasks.windowed_task import Part, WindowedTask
-from spicetwin.train.memcap_kernels import Recurrent
+from spicetwin.train.memcap_kernels import Quantised, Recurrent
 from spicetwin.train.memcap_settings import MemcapShape, MemcapTraining
-from spicetwin.train.quantise import Round
 
 FloatArray = NDArray[np.float64]
 
@@ -100,6 +99,7 @@ class MemcapNet(torch.nn.Module):
             if taus.absorbed and name != "w_out":
                 start = start * taus.start / taus.unit
             self.weights[name] = torch.nn.Parameter(torch.from_numpy(start))
+        self.keep_out = torch.full((outputs,), math.exp(-dt / shape.tau_out), dtype=torch.float64)
         low, high = taus.range
         share = np.clip(np.log(taus.start / low) / math.log(high / low), 0.02, 0.98)
         position = torch.from_numpy(np.log(share / (1.0 - share)))
@@ -114,34 +114,35 @@ class MemcapNet(torch.nn.Module):
 
     def quantised(self) -> dict[str, Any]:
         """Weights as codes of conductances times their unit."""
-        return {name: quantised(w, self.shape.levels) for name, w in self.weights.items()}
+        return {name: Quantised.apply(w, self.shape.levels) for name, w in self.weights.items()}
 
     def forward(
         self,
         events: Events,
+        batch: NDArray[np.int64],
         windows: NDArray[np.int64],
         noise: float = 0.0,
         draw: torch.Generator | None = None,
     ) -> Any:
-        """Scores and spike counts; ``noise`` is the relative error of weights and time constants."""
+        """Scores and spike counts of the samples ``batch``; ``noise`` is the relative error of weights and taus."""
         weights, tau = self.quantised(), self.tau()
         if noise and draw is not None:
             weights = {name: w * (1.0 + noise * _normal(w, draw)) for name, w in weights.items()}
             tau = tau * torch.exp(noise * _normal(tau, draw))
-        step = self.taus.unit / tau if self.taus.absorbed else torch.ones_like(tau)
-        keep_out = torch.full(
-            (weights["w_out"].shape[1],), math.exp(-self.dt / self.shape.tau_out), dtype=torch.float64
-        )
+        if self.taus.absorbed:
+            step = self.taus.unit / tau
+            weights = {**weights, "w_in": weights["w_in"] * step, "w_rec": weights["w_rec"] * step}
         return Recurrent.apply(
-            weights["w_in"] * step,
-            weights["w_rec"] * step,
+            weights["w_in"],
+            weights["w_rec"],
             weights["w_out"],
             torch.exp(-self.dt / tau),
-            keep_out,
+            self.keep_out,
             1.0,
             self.shape.floor,
             self.how.steepness,
             events,
+            batch,
             windows,
         )
 
@@ -163,12 +164,6 @@ class MemcapNet(torch.nn.Module):
             )
 
 
-def quantised(weight: Any, levels: int) -> Any:
-    """Nearest of ``2 levels + 1`` values in equal steps between -max and max of the matrix."""
-    unit = weight.detach().abs().max() / levels
-    return Round.apply(weight / unit) * unit
-
-
 def train(net: MemcapNet, task: WindowedTask, seed: int) -> float:
     """Train in place with Adam on the cross-entropy of all windows; the best epoch by validation stays.
 
@@ -188,7 +183,7 @@ def train(net: MemcapNet, task: WindowedTask, seed: int) -> float:
         groups.append({"params": [net.position], "lr": how.rate_tau})
     optimiser = torch.optim.Adam(groups, fused=True)
     samples = len(task.train)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, how.epochs * -(-samples // how.batch))
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, how.epochs)
     best, kept, shown = -1.0, {}, 0
     for epoch in range(how.epochs):
         lesson = _windows((epoch + 1) / how.epochs, len(task.windows))
@@ -198,7 +193,7 @@ def train(net: MemcapNet, task: WindowedTask, seed: int) -> float:
         order = rng.permutation(samples)
         for k in range(0, samples, how.batch):
             chosen = order[k : k + how.batch]
-            score, count = net(events.select(chosen), windows, how.noise, draw)
+            score, count = net(events, chosen, windows, how.noise, draw)
             wanted = classes[chosen, :shown].flatten()
             loss = torch.nn.functional.cross_entropy(score.flatten(0, 1), wanted)
             # Silent neurons hardly learn: the mean count of each is held above LEAST.
@@ -208,9 +203,11 @@ def train(net: MemcapNet, task: WindowedTask, seed: int) -> float:
             # Through time gradients burst now and then; Adam would remember a burst for a thousand steps.
             torch.nn.utils.clip_grad_norm_([p for g in groups for p in g["params"]], CUT)
             optimiser.step()
-            schedule.step()
+        schedule.step()
+        if shown < len(task.windows):
+            continue
         found = accuracy(net.trained().ideal(), checked, task.validation, task.windows)
-        if shown == len(task.windows) and found > best:
+        if found > best:
             best, kept = found, {name: value.clone() for name, value in net.state_dict().items()}
     net.load_state_dict(kept)
     return best

@@ -96,6 +96,8 @@ class MemcapStudy:
         Networks trained of each kind.
     homogeneous
         Common time constants to try (ms); the best by validation stands for all.
+    absorbed
+        Also train networks whose weights make up for the step's fall with the capacitance.
     chips
         Chips that every trained network is brought onto.
     sigma_weight
@@ -106,6 +108,7 @@ class MemcapStudy:
 
     seeds: int = 5
     homogeneous: tuple[int, ...] = (15, 30, 60)
+    absorbed: bool = True
     chips: int = 10
     sigma_weight: float = 0.05
     tolerance: float = 0.05

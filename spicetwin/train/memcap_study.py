@@ -80,7 +80,7 @@ class MemcapComparison:
         taus = [1e-3 * ms for ms in self.settings.study.homogeneous]
         kinds = {common(tau): self._kind(common(tau), tau) for tau in taus}
         best = max(kinds, key=lambda name: np.mean([r.validation for r in kinds[name]]))
-        for name in (RANDOM, TRAINED, ABSORBED):
+        for name in (RANDOM, TRAINED, ABSORBED)[: 3 if self.settings.study.absorbed else 2]:
             kinds[name] = self._kind(name, taus[0])
         low, high = self.membrane.range
         return {
@@ -175,7 +175,9 @@ class MemcapComparison:
             "homogeneous, unread": (best, replace(base, routine="open")),
             "random, programmed": (RANDOM, base),
         }
-        return {name: self._case(name, kinds[kind], how) for name, (kind, how) in cases.items()}
+        return {
+            name: self._case(name, kinds[kind], how) for name, (kind, how) in cases.items() if kind in kinds
+        }
 
     def _case(self, name: str, found: list[Result], how: Deployment) -> dict[str, Any]:
         """Accuracy of every network on every chip, and how the programming went."""

@@ -70,7 +70,9 @@ def spikes(samples: int = 9) -> Any:
 def test_scores_and_gradients_equal_those_of_a_loop_in_torch() -> None:
     """Every weight and every propagator, the reset's own gradient left out in both."""
     x, ours, theirs = spikes(), parameters(), parameters()
-    found, count = Recurrent.apply(*ours, 1.0, FLOOR, STEEPNESS, Events.from_dense(x), WINDOWS)
+    found, count = Recurrent.apply(
+        *ours, 1.0, FLOOR, STEEPNESS, Events.from_dense(x), np.arange(len(x)), WINDOWS
+    )
     wanted, counted = looped(torch.tensor(x, dtype=torch.float64), *theirs)
     assert torch.allclose(found, wanted, rtol=1e-12, atol=1e-12)
     assert torch.equal(count, counted)
@@ -94,7 +96,7 @@ def test_training_runs_the_equations_of_the_numpy_twin(absorbed: bool) -> None:
     with torch.no_grad():
         for weight in model.weights.values():
             weight.mul_(3.0)
-        score = model(Events.from_dense(x), WINDOWS)[0].numpy()
+        score = model(Events.from_dense(x), np.arange(len(x)), WINDOWS)[0].numpy()
     twin: MemcapNetwork = model.trained().ideal()
     outcome = twin.run(Events.from_dense(x), WINDOWS, "numpy")
     assert outcome.count.sum() > 0
