@@ -18,8 +18,19 @@ LABELS = {
     "d": "(d) trained on one\nchip, that chip",
     "e": "(e) that chip in\nthe training loop",
     "f": "(f) trained on one\nchip, the next chip",
+    "g": "(g) trained with\nnoisy weights, chips",
+    "h": "(h) trained with\nrounded weights, chips",
 }
-_COLOURS = {"a": INK, "b": MEASURED, "c": TWIN, "d": TWIN, "e": TWIN, "f": MEASURED}
+_COLOURS = {
+    "a": INK,
+    "b": MEASURED,
+    "c": TWIN,
+    "d": TWIN,
+    "e": TWIN,
+    "f": MEASURED,
+    "g": MEASURED,
+    "h": MEASURED,
+}
 
 
 def draw_four_way(study: Study, found: dict[Training, Outcome], path: Path) -> Path:

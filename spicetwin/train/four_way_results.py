@@ -30,6 +30,8 @@ ROWS = (
     ("d", "chip", "chips", "training on one chip, that chip"),
     ("e", "in_the_loop", "chips", "that chip in the loop"),
     ("f", "chip", "next chip", "training on one chip, the next chip"),
+    ("g", "noise_aware", "chips", "training with noisy weights, chips"),
+    ("h", "quantised", "chips", "training with rounded weights, chips"),
 )
 
 

@@ -22,7 +22,16 @@ FAMILIES: dict[str, tuple[str, type[Any]]] = {
     "mingru": ("digits", CoreNetwork),
 }
 #: Trainings of a study, with the section that describes each.
-TRAININGS = {"ideal": "ideal", "distribution": "distribution", "chip": "chip", "in_the_loop": "chip"}
+TRAININGS = {
+    "ideal": "ideal",
+    "quantised": "ideal",
+    "noise_aware": "ideal",
+    "distribution": "distribution",
+    "chip": "chip",
+    "in_the_loop": "chip",
+}
+#: Trainings that a family cannot do: memories are not programmed at every step, cores round their weights themselves.
+LEFT_OUT = {"dpi": (), "denram": ("in_the_loop",), "mingru": ("quantised", "noise_aware")}
 
 
 @dataclass(frozen=True)
@@ -35,16 +44,25 @@ class Stage:
         As in :class:`.learning.Learning`; 0 epochs take the weights as they are.
     from_ideal
         Begin with the weights of the ideal training instead of fresh ones.
+    noise, levels
+        Of the trainings ``noise_aware`` and ``quantised``, as in :class:`.learning.Learning`.
     """
 
     epochs: int = 15
     batch: int = 64
     rate: float = 5e-3
     from_ideal: bool = False
+    noise: float = 0.05
+    levels: int = 16
 
     def learning(self, mode: str) -> Learning:
         """Training in a mode."""
-        return Learning(mode, self.epochs, self.batch, self.rate)
+        return Learning(mode, self.epochs, self.batch, self.rate, self.noise, self.levels)
+
+    def used(self, mode: str) -> dict[str, Any]:
+        """What a training in a mode depends on."""
+        only = {"noise": "noise_aware", "levels": "quantised"}
+        return {name: value for name, value in asdict(self).items() if only.get(name, mode) == mode}
 
 
 @dataclass(frozen=True)
@@ -100,9 +118,7 @@ class FourWay:
             raise InputError(f"{path}: family = {family!r}; accepted: {', '.join(FAMILIES)}")
         head = section(path, {"": {k: v for k, v in document.items() if k in _HEAD}}, "", _Head)
         modes = document.get("modes", ["distribution", "chip"])
-        # Memories cannot be programmed at every step of a training.
-        left_out = {"ideal", "in_the_loop"} if family == "denram" else {"ideal"}
-        others = [m for m in TRAININGS if m not in left_out]
+        others = [m for m in TRAININGS if m not in ("ideal", *LEFT_OUT[family])]
         if not isinstance(modes, list) or not set(modes) <= set(others):
             raise InputError(f"{path}: modes = {modes!r}; accepted: a list out of {', '.join(others)}")
         data = document.get("data")
@@ -156,10 +172,11 @@ class FourWay:
         ``origin``: :attr:`.learning.Family.origin`.
         """
         used = {"ideal", TRAININGS[training]}
-        stages = {name: asdict(self.stages[name]) for name in sorted(used)}
+        stages = {name: self.stages[name].used(training) for name in sorted(used)}
         # A network at the start counts by its content, not by where it lies.
         network = {name: value for name, value in asdict(self.network).items() if name != "begin"}
-        return digest(self.family, origin, self.balance, self.validation, network, stages)
+        kind = () if TRAININGS[training] == training or training == "in_the_loop" else (training,)
+        return digest(self.family, origin, self.balance, self.validation, network, stages, *kind)
 
     def _check(self, path: Path) -> None:
         """Ranges; types are already right."""
@@ -176,6 +193,8 @@ class FourWay:
                 (stage.epochs >= 0, f"{name}.epochs", stage.epochs, "0 or more"),
                 (stage.batch >= 1, f"{name}.batch", stage.batch, "1 or more"),
                 (stage.rate > 0, f"{name}.rate", stage.rate, "> 0"),
+                (0 <= stage.noise < 1, f"{name}.noise", stage.noise, "0 to below 1"),
+                (stage.levels >= 2, f"{name}.levels", stage.levels, "2 or more"),
             ]
         for holds, key, value, accepted in checks:
             if not holds:

@@ -139,6 +139,22 @@ def test_no_test_sample_takes_part_in_a_training(description: Path, monkeypatch:
     assert np.flatnonzero(held_out(group)).tolist() == [8, 9, 14]
 
 
+def test_rounded_and_noisy_trainings_are_rows_of_their_own(description: Path, tmp_path: Path) -> None:
+    edited(
+        description, 'modes = ["distribution", "chip", "in_the_loop"]', 'modes = ["quantised", "noise_aware"]'
+    )
+    edited(description, "[ideal]", "[ideal]\nlevels = 4\nnoise = 0.2")
+    result = run_four_way(FourWay.read(description), tmp_path / "out", 1, quiet)
+    assert [row["row"] for row in result["splits"][0]["rows"]] == ["a", "b", "g", "h"]
+    kept = {p.stem.split("-")[0]: p for p in sorted((tmp_path / "out" / "trainings").glob("*seed0.npz"))}
+    weights = [np.load(kept[kind])["weights.weights"] for kind in ("ideal", "quantised", "noise_aware")]
+    assert all(np.abs(weights[k] - weights[k - 1]).max() > 1e-3 for k in range(3))
+    # Another noise asks for other noisy trainings, and for no other rounded ones.
+    edited(description, "noise = 0.2", "noise = 0.1")
+    with pytest.raises(InputError, match=r"noise_aware-record2-seed0\.npz: trained for another description"):
+        run_four_way(FourWay.read(description), tmp_path / "out", 1, quiet)
+
+
 def test_merged_steps_keep_all_spikes() -> None:
     x = (np.random.default_rng(0).random((3, 13, 2)) < 0.5).astype(np.uint8)
     found = merged(x, 3)
@@ -207,7 +223,7 @@ def test_folder_of_another_network_is_refused(description: Path, tmp_path: Path)
         ('family = "dpi"', 'family = "cmos"', "family = 'cmos'; accepted: dpi, denram, mingru"),
         ("seeds = 2", "seeds = 0", "seeds = 0; accepted: 1 or more"),
         ("chips = 3", 'chips = "3"', "chips = '3'; accepted: an integer"),
-        ('"in_the_loop"]', '"magic"]', "accepted: a list out of distribution, chip, in_the_loop"),
+        ('"in_the_loop"]', '"magic"]', "accepted: a list out of quantised, noise_aware, distribution, chip"),
         ("neurons = 8", "neuron = 8", "unknown key network.neuron; accepted: neurons"),
         ("[ideal]", "[best]", "unknown key best"),
         ("epochs = 3\nrate = 0.02", "epochs = 3\nrate = 0.0", "ideal.rate = 0.0; accepted: > 0"),
@@ -227,7 +243,9 @@ def test_bad_description_is_one_clear_line(
 
 def test_memories_cannot_be_in_the_loop(description: Path) -> None:
     edited(description, 'family = "dpi"', 'family = "denram"')
-    with pytest.raises(InputError, match=r"accepted: a list out of distribution, chip$"):
+    with pytest.raises(
+        InputError, match=r"accepted: a list out of quantised, noise_aware, distribution, chip$"
+    ):
         FourWay.read(description)
 
 
