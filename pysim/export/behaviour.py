@@ -42,6 +42,9 @@ class Behaviour:
         Parameters of the model rather than of the table, with their values.
     algebra
         Names and expressions, in order.
+    chained
+        Algebra that ngspice gets as nodes, since it would grow beyond bounds; all other is put into the expressions
+        that use it: ngspice's steps shrink to nothing on sharp functions between nodes.
     states
         Names, their time derivatives (1/s), and the voltage that an operating point is sought from.
     outputs
@@ -54,6 +57,7 @@ class Behaviour:
     currents: tuple[str, ...] = ()
     own: Mapping[str, float] = field(default_factory=dict)
     algebra: tuple[tuple[str, str], ...] = ()
+    chained: frozenset[str] = frozenset()
     states: tuple[tuple[str, str, float], ...] = ()
     outputs: tuple[Output, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -65,12 +69,17 @@ class Behaviour:
 
     def subcircuit(self, name: str, parameters: Mapping[str, float]) -> str:
         """Subcircuit of ngspice."""
-        write = _replacing({
-            **{n: f"v({n})" for n, _ in self.algebra},
+        names = {
             **{n: f"v({n})" for n, _, _ in self.states},
             **{f"v_{p}": f"v({p},vss)" for p in (*self.voltages, *self._charged)},
             **{f"i_{p}": f"i(vs_{p})" for p in self.currents},
-        })  # fmt: skip
+        }
+        nodes = []
+        for n, expression in self.algebra:
+            written = _replacing(names)(expression)
+            names[n] = f"v({n})" if n in self.chained else f"({written})"
+            nodes += [f"b_{n} {n} 0 v={written}", f"r_{n} {n} 0 1"] if n in self.chained else []
+        write = _replacing(names)
         lines = [
             *(f"* {line}" for line in self.remarks),
             f".subckt {name} {' '.join(self.pins)}",
@@ -78,8 +87,7 @@ class Behaviour:
         ]
         lines += [f"+ {n}={v!r}" for n, v in {**parameters, **self.own}.items()]
         lines += [f"vs_{p} {p} vss dc 0" for p in self.currents]
-        for n, expression in self.algebra:
-            lines += [f"b_{n} {n} 0 v={write(expression)}", f"r_{n} {n} 0 1"]
+        lines += nodes
         for n, slope, start in self.states:
             lines += [
                 # 1000 s of its own keep the operating point of a state that only holds from floating.

@@ -261,6 +261,7 @@ def _column(bits: int) -> Behaviour:
     return Behaviour(
         voltages=("line_h", "line_z", "clk"),
         own={"v_in": 0.9, "v_high": 1.8, "t_edge": 1e-9},
+        chained=frozenset(["z", "next", *(name for name, _ in chain)]),
         algebra=(
             *chain,
             # Apart, so that the state never sees its own next value.
