@@ -21,6 +21,8 @@ from pysim.delays.events import Events
 from pysim.memcap.network import MemcapNetwork
 
 INPUTS, NEURONS, OUTPUTS, STEPS, BATCH, RATE, ROUNDS = 40, 128, 10, 1000, 64, 0.05, 5
+#: Samples of the slow definition.
+FEW = 8
 DT = 1e-3
 #: Wanted of the ratio to the peer.
 TARGET = 10.0
@@ -92,26 +94,26 @@ def run() -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng(0)
     net = network(rng)
     spikes = rng.random((BATCH, STEPS, INPUTS)) < RATE
-    contenders: dict[str, Callable[[], Any]] = {
-        "compiled": lambda: net.run(Events.from_dense(spikes), WINDOWS),
-        "NumPy definition": lambda: net.run(Events.from_dense(spikes), WINDOWS, "numpy"),
+    contenders: dict[str, tuple[Callable[[], Any], int]] = {
+        "compiled": (lambda: net.run(Events.from_dense(spikes), WINDOWS), BATCH),
+        "NumPy definition": (lambda: net.run(Events.from_dense(spikes[:FEW]), WINDOWS, "numpy"), FEW),
     }
     peer = snntorch_network(net, spikes)
     if peer is None:
-        yield row("snnTorch: not installed, skipped (pip install snntorch)", 0.0, "samples/s")
+        yield row("snnTorch: not installed, skipped (pip install 'spicetwin[peers]')", 0.0, "samples/s")
     else:
-        contenders["snnTorch"] = peer
+        contenders["snnTorch"] = (peer, BATCH)
     threads = get_num_threads()
     set_num_threads(1)
     try:
-        found = {name: call() for name, call in contenders.items()}
+        found = {name: call() for name, (call, _) in contenders.items()}
         used: dict[str, list[float]] = {name: [] for name in contenders}
         wall: dict[str, list[float]] = {name: [] for name in contenders}
         for _ in range(ROUNDS):
-            for name, call in contenders.items():
+            for name, (call, samples) in contenders.items():
                 seconds, processor = timed(call)
-                wall[name].append(seconds)
-                used[name].append(processor)
+                wall[name].append(seconds / samples)
+                used[name].append(processor / samples)
     finally:
         set_num_threads(threads)
     ours = found["compiled"]
@@ -120,11 +122,13 @@ def run() -> Iterator[dict[str, Any]]:
     )
     yield row("mean rate of the neurons", float(ours.count.mean()) / (STEPS * DT), "Hz")
     exact = found["NumPy definition"]
-    same = bool(np.array_equal(ours.count, exact.count) and np.array_equal(ours.score, exact.score))
+    same = bool(
+        np.array_equal(ours.count[:FEW], exact.count) and np.array_equal(ours.score[:FEW], exact.score)
+    )
     yield row("compiled equals the definition bit for bit", float(same), "", "1", same)
     for name in contenders:
-        yield row(f"{name}, processor time", BATCH / float(np.median(used[name])), "samples/s")
-        yield row(f"{name}, wall time", BATCH / float(np.median(wall[name])), "samples/s")
+        yield row(f"{name}, processor time", 1.0 / float(np.median(used[name])), "samples/s")
+        yield row(f"{name}, wall time", 1.0 / float(np.median(wall[name])), "samples/s")
     ratio = float(np.median(np.array(used["NumPy definition"]) / np.array(used["compiled"])))
     yield row("compiled / NumPy definition, processor time", ratio, "")
     if peer is not None:
