@@ -38,7 +38,8 @@ class _Tasks:
         """Nothing is known yet: tasks of one chip."""
         self._points = points
         self._seconds = seconds
-        self._alone: deque[Point] = deque()
+        self._suspects: deque[Point] = deque()
+        self._tried: tuple[Point, ...] = ()
         self._size = 1
 
     def __iter__(self) -> Iterator[tuple[Point, ...]]:
@@ -47,20 +48,34 @@ class _Tasks:
 
     def __next__(self) -> tuple[Point, ...]:
         """Points of the next task."""
-        if self._alone:
-            return (self._alone.popleft(),)
+        if self._suspects:
+            self._tried = (self._suspects.popleft(),)
+            return self._tried
         task = tuple(islice(self._points, self._size))
         if not task:
             raise StopIteration
         return task
 
-    def took(self, seconds: float, chips: int) -> None:
+    def took(self, task: tuple[Point, ...], seconds: float) -> None:
         """Note what a task took."""
-        self._size = int(np.clip(self._seconds * chips / max(seconds, 1e-6), 1, MOST))
+        if task == self._tried:
+            self._tried = ()
+        self._size = int(np.clip(self._seconds * len(task) / max(seconds, 1e-6), 1, MOST))
 
-    def split(self, task: tuple[Point, ...]) -> None:
-        """Run the points of a task that brought its workers down one by one."""
-        self._alone.extend(task)
+    def suspect(self, task: tuple[Point, ...]) -> bool:
+        """Whether a task whose workers died has not yet run alone: its points then will, one by one.
+
+        The scheduler blames every task that a dead worker held, so most of them are innocent.
+        """
+        if task == self._tried:
+            self._tried = ()
+            return False
+        self._suspects.extend(task)
+        return True
+
+    def alone(self) -> bool:
+        """Whether nothing else may run."""
+        return bool(self._suspects or self._tried)
 
 
 class ClusterChips:
@@ -92,18 +107,15 @@ class ClusterChips:
             return self._client.submit(run_chips, shared, task, key=f"chips-{uuid4().hex}")
 
         try:
-            for task, future in flow(self._client, tasks, submit):
+            for task, future in flow(self._client, tasks, submit, tasks.alone):
                 try:
                     values, seconds = future.result()
                 except KilledWorker as error:
-                    if len(task) > 1:
-                        tasks.split(task)
-                    else:
-                        yield Outcome(
-                            task[0], None, f"its workers died ({error.allowed_failures + 1} of them)"
-                        )
+                    if not tasks.suspect(task):
+                        died = error.allowed_failures + 1
+                        yield Outcome(task[0], None, f"its workers died ({died} of them)")
                     continue
-                tasks.took(seconds, len(task))
+                tasks.took(task, seconds)
                 for point, found in zip(task, values, strict=True):
                     yield Outcome(point, found)
         except (CommClosedError, TimeoutError) as error:

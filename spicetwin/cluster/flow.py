@@ -16,11 +16,15 @@ AHEAD = 3
 
 
 def flow(
-    client: Client, tasks: Iterator[Task], submit: Callable[[Task], Future[Any]]
+    client: Client,
+    tasks: Iterator[Task],
+    submit: Callable[[Task], Future[Any]],
+    alone: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[Task, Future[Any]]]:
     """Tasks with their finished futures as they come, drawing tasks as there is room; the rest is cancelled.
 
-    A worker that leaves costs nothing but time: the scheduler gives its tasks to others.
+    A worker that leaves costs nothing but time: the scheduler gives its tasks to others. While ``alone`` says so, one
+    task runs at a time.
     """
     from distributed import as_completed
 
@@ -29,7 +33,7 @@ def flow(
 
     def fill() -> None:
         room = AHEAD * max(sum(client.nthreads().values()), 1)
-        while len(running) < room:
+        while len(running) < (1 if alone() else room):
             task = next(tasks, None)
             if task is None:
                 return

@@ -1,3 +1,4 @@
+import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from cluster_metric import Killing, Numbers, Refusing
+from test_system_run import NETWORK
 
 from pysim.errors import ModelError
 from pysim.interval import Design, interval
 from spicetwin.boundary import InputError
+from spicetwin.cli import main
 from spicetwin.cluster import Cluster
 from spicetwin.cluster.connection import check_identities, check_versions
 
@@ -81,13 +84,28 @@ def test_characterisation_on_a_cluster_gives_the_bytes_that_this_machine_gives(
     plan = build_plan("dpi_synapse_decay", samples=4)
     with Pool(1) as pool:
         characterise(plan, tmp_path / "here.nc", pool)
-    characterise(plan, tmp_path / "there.nc", cluster.simulators(cache=False))
+    there = str(tmp_path / "there.nc")
+    arguments = ["--samples", "4", "--no-cache", "--scheduler", cluster.address, "-o", there]
+    assert main(["characterise", "dpi_synapse_decay", *arguments]) == 0
     with (
         xarray.open_dataset(tmp_path / "here.nc") as here,
         xarray.open_dataset(tmp_path / "there.nc") as there,
     ):
         for name in here.data_vars:
             assert here[name].equals(there[name])
+
+
+def test_simulate_on_a_scheduler_tells_what_one_process_tells(
+    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "net.toml"
+    path.write_text(NETWORK)
+    told = []
+    for option in (["--jobs", "1"], ["--scheduler", address]):
+        assert main(["simulate", str(path), "--json", *option]) == 0
+        told.append(json.loads(capsys.readouterr().out))
+    assert told[0] == told[1]
+    assert told[0]["chips"] == 6
 
 
 def test_scheduler_that_is_not_there_is_one_clear_error() -> None:
@@ -108,7 +126,7 @@ def test_address_that_is_none_is_one_clear_error() -> None:
 def test_scheduler_without_workers_is_one_clear_error() -> None:
     with (
         distributed.LocalCluster(
-            n_workers=0, processes=False, dashboard_address=None, silence_logs=50
+            n_workers=0, processes=False, dashboard_address=":0", silence_logs=50
         ) as local,
         pytest.raises(InputError, match=r"has no workers; start some with 'dask worker"),
     ):
