@@ -78,7 +78,8 @@ def train(
     """Train the weights of a layer whose delays stay as they are.
 
     Softmax and cross-entropy on the largest voltages. With ``noise`` the forward pass sees weights with noise drawn
-    anew for every batch, and the gradient goes to the weights without it (straight-through).
+    anew for every batch, and the gradient goes to the weights without it (straight-through); the weights then keep to
+    the bound: without one the largest grow, and the noise of all with them.
 
     Parameters
     ----------
@@ -104,6 +105,8 @@ def train(
             loss, slope = batch_gradient(events, classes, delays, keep, batch, seen, weight)
             total += loss * len(batch)
             weights = weights - adam.step(slope, rate)
+            if noise > 0.0 and how.bound > 0.0:
+                weights = np.clip(weights, -how.bound, how.bound)
         losses.append(total / len(order))
     return DelayNet(weights, delays, dt, tau_membrane, tuple(losses))
 

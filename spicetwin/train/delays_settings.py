@@ -46,6 +46,8 @@ class DelayTraining:
         Passes, samples of a step, learning rate of Adam; a fifth of it after half, a twentieth after 80 %.
     start
         Scale of the starting weights |N(0, 1)| / sqrt(synapses of a neuron).
+    bound
+        Largest |weight| of networks that are trained under weight noise, as a conductance window sets one; 0: none.
     balance
         Weigh samples so that all classes count the same.
     """
@@ -54,6 +56,7 @@ class DelayTraining:
     batch: int = 64
     rate: float = 2e-3
     start: float = 0.3
+    bound: float = 0.0
     balance: bool = False
 
 
@@ -213,6 +216,7 @@ class DelaySettings:
             (t.batch >= 1, "train.batch", t.batch, "1 or more"),
             (t.rate > 0, "train.rate", t.rate, "> 0"),
             (t.start > 0, "train.start", t.start, "> 0"),
+            (t.bound >= 0, "train.bound", t.bound, ">= 0"),
             (r.epochs >= 0, "recurrent.epochs", r.epochs, "0 or more"),
             (r.batch >= 1, "recurrent.batch", r.batch, "1 or more"),
             (r.rate > 0, "recurrent.rate", r.rate, "> 0"),
