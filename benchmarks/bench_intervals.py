@@ -42,7 +42,9 @@ def metric(tau_spread: float) -> Classification:
     outputs = DelayedSpikes(
         rng.normal(0.02, 0.08, (HIDDEN, OUTPUTS)), MEAN_DELAY, LONGEST, soma, tau_spread=tau_spread, dt=DT
     )
-    events = Events.from_dense(rng.random((BATCH, STEPS, INPUTS)) < RATE)
+    # Sample by sample: all numbers at once would be the largest thing in memory and hide what chips take.
+    spikes = np.stack([rng.random((STEPS, INPUTS)) < RATE for _ in range(BATCH)])
+    events = Events.from_dense(spikes)
     labels = rng.integers(0, OUTPUTS, BATCH)
     network = SystemNetwork((hidden, outputs), counting(OUTPUTS))
     return Classification(network, assumed_table(), Signal(events=events, dt=DT), labels)
