@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.table import OutOfDomain
 from pysim.errors import ModelError
 from pysim.mingru.streams import digest
 from pysim.system.layer import SOURCES, Conditions
@@ -115,9 +116,21 @@ class Classification:
         return digest(self.network.fingerprint, tables, self._digest, sorted(self.sources), self.batch)
 
     def __call__(self, point: Point) -> tuple[float, ...]:
-        """Numbers of one chip."""
+        """Numbers of one chip.
+
+        Raises
+        ------
+        OutOfDomain
+            Naming the chip whose conditions are outside the range of a table.
+        """
         chip = self.network.draw(self.tables, point.seeds, self.sources)
-        return self.of(chip, point.conditions)
+        try:
+            return self.of(chip, point.conditions)
+        except OutOfDomain as error:
+            c = point.conditions
+            raise OutOfDomain(
+                f"chip {point.chip} at {c.temperature:.2f} K, {c.time:.4g} s since programming: {error}"
+            ) from error
 
     def of(self, chip: SystemChip | None, conditions: Conditions | None = None) -> tuple[float, ...]:
         """Numbers of a chip; ``None``: the mathematical network."""

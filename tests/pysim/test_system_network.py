@@ -155,6 +155,15 @@ def test_interval_of_a_mixed_network_with_shares() -> None:
     assert np.array_equal(same.values, found.values)
 
 
+def test_chip_outside_the_range_of_a_table_is_named() -> None:
+    network = SystemNetwork((population(),), counting(8))
+    metric = Classification(network, dpi_table(), spikes(4), np.arange(4))
+    with pytest.raises(
+        OutOfDomain, match=r"chip 0 at 4\d\d.\d\d K, 1 s since programming: neuron.*temperature"
+    ):
+        interval(metric, Design(1, temperature=(400.0, 420.0)), 2)
+
+
 def test_least_squares_read_out_separates_what_is_separable() -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(60) % 3
