@@ -141,6 +141,14 @@ def _integrator(
     values = drawing.draw(some, (1, 1), seed or 0, _sources(seed), block=name, at=point).values
     fields = {_MEMBRANE[n]: v for n, v in values.items()}
     state = at.get(STATE, 0.5)
+    if f"{name}.tau" in entries and seed is not None:
+        # The spread of devices is that of their time constant: a memristor's.
+        tau = dataclasses.replace(table, entries={f"{name}.tau": entries[f"{name}.tau"]})
+        drawn, typical = (
+            drawing.draw(tau, (1, 1), seed, sources, block=name, at={STATE: state}).values["tau"]
+            for sources in (_sources(seed), ())
+        )
+        fields["resistance"] = fields["resistance"] * drawn / typical
     temperature = point.get("temperature", T_REFERENCE)
     twin = LeakyIntegrator(state=state, u_t=U_T * temperature / T_REFERENCE, **fields)
     return Block(name, {**point, STATE: state}, twin)

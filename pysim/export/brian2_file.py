@@ -11,7 +11,7 @@ from pysim.delays.layer import DelayLayer
 from pysim.delays.network import run_layer
 from pysim.delays.soma import IntegratingSoma
 from pysim.export.exporter import At, Conformance, Exporter, ExportError, Source, provenance
-from pysim.export.population_arrays import chip_of, one_chip, population_arrays, step_of
+from pysim.export.population_arrays import chip_of, on_grid, one_chip, population_arrays, step_of
 from pysim.export.program import program
 from pysim.export.receiver import run_program, version_there
 from pysim.export.spikes import largest_shift, population_shift
@@ -36,7 +36,7 @@ def content(source: Source, at: At) -> bytes:
     if isinstance(source, Build):
         chip = chip_of(at, source.network.neuron.shape[0])
         origin = (*provenance(source.table), f"chip {source.neurons.id}, number {chip}")
-        return program("brian2_population", population_arrays(one_chip(source.network, chip)), origin)
+        return program("brian2_population", population_arrays(_stepped(source.network, chip)), origin)
     layer = cast(DelayLayer, source)
     made_from = [f"table {layer.origin}"] if layer.origin else []
     if isinstance(layer.soma, IntegratingSoma):
@@ -57,7 +57,7 @@ def check(source: Source, at: At, data: bytes) -> tuple[Conformance, ...]:
     version = version_there("brian2", "brian2")
     if isinstance(source, Build):
         chip = chip_of(at, source.network.neuron.shape[0])
-        return (_population(one_chip(source.network, chip), data, version),)
+        return (_population(_stepped(source.network, chip), data, version),)
     layer = cast(DelayLayer, source)
     if isinstance(layer.soma, IntegratingSoma):
         return (_integrating(layer, data, version),)
@@ -65,6 +65,12 @@ def check(source: Source, at: At, data: bytes) -> tuple[Conformance, ...]:
     found = dense_spikes(run_program(data, event_arrays(events)), twin.shape)
     stimulus = f"{len(events)} random events, {int(twin.sum())} spikes, step {layer.dt:g} s"
     return (_line(version, stimulus, largest_shift(twin, found)),)
+
+
+def _stepped(network: Network, chip: int) -> Network:
+    """One chip, with inputs on the steps of its script."""
+    one = one_chip(network, chip)
+    return on_grid(one, step_of(one))
 
 
 def _integrating(layer: DelayLayer, data: bytes, version: str) -> Conformance:
@@ -92,7 +98,7 @@ def _population(network: Network, data: bytes, version: str) -> Conformance:
         raise ExportError(f"no neuron spikes within {LONGEST:g} s: nothing to compare; give it more input")
     found = run_program(data, {"duration": duration})
     step = step_of(network)
-    stimulus = f"its own inputs for {duration:.3g} s, {twin.time.size} spikes, step {step:g} s"
+    stimulus = f"its own inputs on steps for {duration:.3g} s, {twin.time.size} spikes, step {step:g} s"
     return _line(version, stimulus, population_shift(twin, found["neuron"], found["time"]) / step)
 
 

@@ -76,6 +76,18 @@ def one_chip(network: Network, chip: int) -> Network:
     return Network(alone, projections, i_in)
 
 
+def on_grid(network: Network, step: float) -> Network:
+    """The network with its external spikes moved so that they arrive on multiples of ``step`` (s), the first at one."""
+    projections = []
+    for p in network.projections:
+        if p.source is not None:
+            arrival = np.maximum(np.rint((p.source.time + p.delay) / step), 1.0) * step
+            source = dataclasses.replace(p.source, time=np.maximum(arrival - p.delay, 0.0))
+            p = dataclasses.replace(p, source=source)
+        projections.append(p)
+    return dataclasses.replace(network, projections=tuple(projections))
+
+
 def step_of(network: Network) -> float:
     """Step (s) that resolves pulses, refractory times and time constants: 1, 2 or 5 of a power of ten."""
     times = [

@@ -10,7 +10,7 @@ Synapse, z = ln(x / I_floor); ``on`` is the part of a step in which its pulse la
     I = I_spec ln^2(1 + sqrt(x / I_spec))
 
 All sources of a projection drive the one circuit of a neuron; a spike during a pulse extends it. Crossings are found
-between the ends of a step (variable ``at``), and the refractory time counts from them. Events are rounded to steps.
+between the ends of a step (variable ``at``), and the refractory time counts from them. Events lie on steps.
 
     python FILE INPUTS.npz SPIKES.npz
 

@@ -16,7 +16,7 @@ from export_cases import delay_layer, digits, small_table
 from pysim.delays.layer import DelayLayer
 from pysim.delays.soma import IntegratingSoma
 from pysim.export.exporter import ExportError, ToolMissing
-from pysim.export.population_arrays import one_chip, population_arrays, step_of
+from pysim.export.population_arrays import on_grid, one_chip, population_arrays, step_of
 from pysim.export.receiver import run_program, version_there
 from pysim.export.registry import find_exporter
 from pysim.export.spikes import largest_shift, population_shift, unmatched
@@ -123,6 +123,16 @@ def test_a_feedback_goes_with_its_chip(feedback: SigmoidFeedback | PowerFeedback
     network = dataclasses.replace(network, neuron=dataclasses.replace(network.neuron, feedback=feedback))
     arrays = population_arrays(one_chip(network, 1))
     assert np.array_equal(arrays["fb_0"], np.asarray(feedback.i_feedback)[1])
+
+
+def test_inputs_are_moved_to_steps_by_at_most_half_a_step() -> None:
+    network = population().network
+    moved = on_grid(network, 2e-6)
+    before, after = network.projections[0].source, moved.projections[0].source
+    assert before is not None
+    assert after is not None
+    assert np.abs(after.time - before.time)[before.time > 2e-6].max() <= 1.001e-6
+    assert np.allclose(after.time / 2e-6, np.rint(after.time / 2e-6), rtol=0.0, atol=1e-6)
 
 
 def test_a_sampled_feedback_is_refused() -> None:

@@ -97,6 +97,14 @@ def test_a_neuron_with_feedback_is_refused_with_the_nearest() -> None:
         behaviour_of(fed)
 
 
+def test_devices_of_a_memcapacitive_integrator_differ_in_their_resistance() -> None:
+    table = load(resolve("memcap_generic130"))
+    found = [behaviour_of(blocks_of(table, {"x": 0.9}, seed)[0])[1] for seed in (None, 1, 2)]
+    assert [p["state"] for p in found] == [0.9] * 3
+    assert len({p["resistance"] for p in found}) == 3
+    assert all(abs(p["resistance"] / found[0]["resistance"] - 1.0) < 0.5 for p in found)
+
+
 def test_both_languages_have_the_same_pins_and_parameters() -> None:
     for block in blocks_of(load(resolve("memcap_generic130")), {}):
         behaviour, parameters = behaviour_of(block)
