@@ -78,10 +78,11 @@ class MemcapComparison:
     def run(self) -> tuple[dict[str, Any], TrainedNetwork]:
         """Figures as JSON values, and the trained network of the first seed."""
         taus = [1e-3 * ms for ms in self.settings.study.homogeneous]
-        kinds = {common(tau): self._kind(common(tau), tau) for tau in taus}
-        best = max(kinds, key=lambda name: np.mean([r.validation for r in kinds[name]]))
-        for name in (RANDOM, TRAINED, ABSORBED)[: 3 if self.settings.study.absorbed else 2]:
-            kinds[name] = self._kind(name, taus[0])
+        wanted = (TRAINED, RANDOM, ABSORBED)[: 3 if self.settings.study.absorbed else 2]
+        drawn = {name: self._kind(name) for name in wanted}
+        alike = {common(tau): self._kind(common(tau), tau) for tau in taus}
+        best = max(alike, key=lambda name: np.mean([r.validation for r in alike[name]]))
+        kinds = alike | {name: drawn[name] for name in sorted(drawn)}
         low, high = self.membrane.range
         return {
             "task": self.task.name,
@@ -101,7 +102,7 @@ class MemcapComparison:
             "chips": self._chips(kinds, best),
         }, kinds[TRAINED][0].network
 
-    def _kind(self, name: str, tau: float) -> list[Result]:
+    def _kind(self, name: str, tau: float = 0.0) -> list[Result]:
         """Networks of one kind, one a seed."""
         self.say(f"{self.task.name}: {name}")
         return [self._trained(name, tau, seed) for seed in self.seeds]
