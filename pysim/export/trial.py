@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
@@ -143,6 +144,15 @@ def _delay(twin: DelayElement) -> Trial:
 
 
 def _neuron(twin: DpiNeuron) -> Trial:
+    # A constant shunt is the same as more leak, and less time constant and floor with it.
+    shunt = 0.3 * float(twin.array("i_tau").max())
+    share = twin.array("i_tau") / (twin.array("i_tau") + shunt)
+    twin = dataclasses.replace(
+        twin,
+        i_tau=twin.array("i_tau") / share,
+        tau=twin.array("tau") * share,
+        i_floor=twin.array("i_floor") * share,
+    )
     rheobase = float(twin.rheobase().max())
     tau = float(twin.array("tau").max())
     low, high = 1.5 * rheobase, 4.0 * rheobase
@@ -163,7 +173,7 @@ def _neuron(twin: DpiNeuron) -> Trial:
         voltages={},
         currents={
             "in": (*corners, (change + ramp / 2, high), (stop, high)),
-            "inh": ((0.0, 0.0), (stop, 0.0)),
+            "inh": ((0.0, shunt), (stop, shunt)),
         },
         pin="out",
         kind="voltage",
@@ -171,7 +181,7 @@ def _neuron(twin: DpiNeuron) -> Trial:
         step=min(float(np.diff(wanted).min()) / 200, float(twin.array("t_refractory").min()) / 20),
         metric="largest difference of a spike's time over that time",
         judge=lambda time, found: time_error(wanted, _rises(time, found), wanted),
-        words=f"1.5 then 4 times rheobase, {wanted.size} spikes",
+        words=f"1.5 then 4 times rheobase under inhibition, {wanted.size} spikes",
     )
 
 

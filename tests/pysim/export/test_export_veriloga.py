@@ -80,6 +80,22 @@ def test_other_blocks_follow_their_twins(name: str) -> None:
 
 
 @pytest.mark.usefixtures("tools")
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        ("mingru_generic130", b"z = swap_gain * (", b"z = 1.05 * swap_gain * ("),
+        ("denram_charge_comparator_generic130", b"- i_leak", b"- 0.9 * v_start / resistance"),
+        ("memcap_generic130", b"* i_in *", b"* 1.02 * i_in *"),
+    ],
+)
+def test_another_equation_in_a_block_is_caught(name: str, right: bytes, wrong: bytes) -> None:
+    table = load(resolve(name))
+    data = content(table, {})
+    assert right in data
+    assert not any(line.passed for line in check(table, {}, data.replace(right, wrong)))
+
+
+@pytest.mark.usefixtures("tools")
 def test_the_neuron_spikes_when_the_twin_does() -> None:
     table = load(resolve("dpi_generic130@1.1.0"))
     entries = {n: e for n, e in table.entries.items() if n.startswith("neuron.")}
