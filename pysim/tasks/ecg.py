@@ -73,7 +73,7 @@ def ecg(path: Path, test_record: int | None) -> SpikeTask:
 
 
 def r_peak(beats: FloatArray, classes: NDArray[np.int64]) -> int:
-    """Sample at which the beats of class 0 (all, where there is none) are, in the median, farthest from their median."""
+    """Sample where the beats of class 0 (all, where there is none) are, in the median, farthest from their median."""
     usual = beats[classes == 0] if (classes == 0).any() else beats
     return int(np.median(np.abs(usual - np.median(usual, axis=1, keepdims=True)).argmax(axis=1)))
 

@@ -185,7 +185,9 @@ def _prediction_text(p: Prediction) -> str:
 def build_command(
     family: Annotated[
         str,
-        typer.Argument(metavar="[FAMILY]", help="Circuit family: dpi, mingru, memcap, denram and its other cells."),
+        typer.Argument(
+            metavar="[FAMILY]", help="Circuit family: dpi, mingru, memcap, denram and its other cells."
+        ),
     ] = "dpi",
     process: Annotated[str, typer.Option(help="Process to calibrate on.")] = "generic130",
     version: Annotated[str, typer.Option(help="Version of the new table.")] = "1.0.0",
