@@ -115,7 +115,8 @@ def spiking_cell(
         raise ModelError(f"neuron {place}; accepted: chip and neuron of {chip.shape}")
     every = integrators(table, chip)
     fields = {f.name: float(np.asarray(getattr(every, f.name))[place]) for f in dataclasses.fields(every)}
-    fields["c_par"] += _value(table, "neuron_c_par")
+    # The neuron's transistors in place of the bare integrator's.
+    fields |= {name: _value(table, f"neuron_{name}") for name in ("c_par", "i_leak", "g_leak", "i_up")}
     offset, pulse = _value(table, "neuron_v_offset"), _value(table, "neuron_t_pulse")
     if "within_die" in chip.sources:
         for name in ("neuron_v_offset", "neuron_t_pulse"):

@@ -38,13 +38,17 @@ def neuron_entries(pool: Pool, process: str) -> tuple[dict[str, Entry], NeuronFi
         When a calibration point could not be simulated.
     """
     dut, technology = MemcapNeuron(), get_process(process)
-    fitted = calibrate_neuron(pool, currents(pool, dut, [point[1] for point in POINTS]))
-    stage = fitted.stage
+    found_currents = currents(pool, dut, [point[1] for point in POINTS])
+    fitted = calibrate_neuron(pool, found_currents)
+    stage, leak = fitted.stage, next(iter(found_currents.values()))
     offset = Variation("within_die", "normal", _offset_sigma(dut, technology), kind="virtual")
     mirrors = log_sigma(("p_pb", "p_pm", "p_nb", "p_d"), dut, technology, KAPPA, T_REFERENCE)
     pulse = Variation("within_die", "lognormal", mirrors, kind="virtual")
     found = {
         "neuron_c_par": _entry("capacitance of the neuron's transistors on the membrane", stage.c_par, "F"),
+        "neuron_i_leak": _entry("weak-inversion leakage of the neuron's transistors", leak.i_leak, "A"),
+        "neuron_g_leak": _entry("slope of other leakage", leak.g_leak, "S"),
+        "neuron_i_up": _entry("leakage that charges the membrane", leak.i_up, "A"),
         "neuron_v_offset": _entry("offset of the threshold", stage.v_offset, "V", offset),
         "neuron_v_slope": _entry("relative change of the threshold with its level", stage.v_slope, "1"),
         "neuron_t_stage": _entry("delay of the threshold stage at 100 V/s and 0.3 V", stage.t_stage, "s"),
