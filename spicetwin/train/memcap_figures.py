@@ -45,7 +45,7 @@ def _chips(axes: Any, result: dict[str, Any]) -> None:
         values = 100 * np.array(found["values"]).ravel()
         colour = SOFT if name.startswith("homogeneous") else MEASURED
         axes.plot(values, np.full(len(values), k), "|", color=colour, markersize=7, alpha=0.7)
-        axes.plot([100 * found["accuracy"]["mean"]], [k], "o", color=INK, fillstyle="none")
+        axes.plot([100 * found["accuracy"]["mean"]], [k], "o", color=INK, markerfacecolor="white")
     axes.axvline(
         100 * result["chips"]["as trained"]["accuracy"]["mean"], color=ALERT, linewidth=0.8, linestyle="--"
     )

@@ -12,8 +12,7 @@ from spicetwin.train.settings import read_toml, refuse_unknown, section
 
 FAMILY = "memcap"
 TASKS = ("multiscale_xor", "fsdd")
-#: What becomes of the step q / C of a spike: a gain per neuron keeps it, or the trained weights have to.
-STEPS = ("compensated", "absorbed")
+BEGINS = ("common", "drawn")
 #: Table of hand estimates without the circuit, in place of a calibrated one.
 ASSUMED = "assumed"
 
@@ -96,6 +95,8 @@ class MemcapStudy:
         Networks trained of each kind.
     homogeneous
         Common time constants to try (ms); the best by validation stands for all.
+    begin
+        What trained time constants begin with: ``common``, the first of ``homogeneous``, or ``drawn``.
     absorbed
         Also train networks whose weights make up for the step's fall with the capacitance.
     chips
@@ -108,6 +109,7 @@ class MemcapStudy:
 
     seeds: int = 5
     homogeneous: tuple[int, ...] = (15, 30, 60)
+    begin: str = "common"
     absorbed: bool = True
     chips: int = 10
     sigma_weight: float = 0.05
@@ -194,6 +196,7 @@ class MemcapSettings:
                 list(s.homogeneous),
                 f"at least one, {reach}",
             ),
+            (s.begin in BEGINS, "study.begin", s.begin, ", ".join(BEGINS)),
             (s.chips >= 2, "study.chips", s.chips, "2 or more"),
             (0 <= s.sigma_weight < 1, "study.sigma_weight", s.sigma_weight, "0 to below 1"),
             (0 < s.tolerance < 1, "study.tolerance", s.tolerance, "between 0 and 1"),

@@ -27,8 +27,8 @@ from spicetwin.writing import write_bytes
 Say = Callable[[str], None]
 FloatArray = NDArray[np.float64]
 
-#: Kinds of heterogeneous time constants: drawn and fixed; trained over the range of the bank; the same, with the step's
-#: fall left to the weights.
+#: Kinds of heterogeneous time constants: drawn and fixed; trained within the range of the bank; the same, with the fall
+#: of the step left to the weights.
 RANDOM, TRAINED, ABSORBED = "random", "trained", "trained, step absorbed"
 
 
@@ -79,7 +79,8 @@ class MemcapComparison:
         """Figures as JSON values, and the trained network of the first seed."""
         taus = [1e-3 * ms for ms in self.settings.study.homogeneous]
         wanted = (TRAINED, RANDOM, ABSORBED)[: 3 if self.settings.study.absorbed else 2]
-        drawn = {name: self._kind(name) for name in wanted}
+        begin = taus[0] if self.settings.study.begin == "common" else 0.0
+        drawn = {name: self._kind(name, 0.0 if name == RANDOM else begin) for name in wanted}
         alike = {common(tau): self._kind(common(tau), tau) for tau in taus}
         best = max(alike, key=lambda name: np.mean([r.validation for r in alike[name]]))
         kinds = alike | {name: drawn[name] for name in sorted(drawn)}
@@ -128,13 +129,12 @@ class MemcapComparison:
         return Result(network, summary["validation"], summary["test"])
 
     def _taus(self, name: str, tau: float, seed: int) -> Taus:
-        """Time constants of a kind; drawn ones are uniform in their logarithm and the same for all kinds of a seed."""
+        """Time constants of a kind: ``tau`` (s) for all, or for 0 drawn, uniform in their logarithm over the range."""
         low, high = self.membrane.range
         neurons, unit = self.settings.network.neurons, self.membrane.unit.tau_low
         draw = np.random.default_rng([seed, 7]).random(neurons)
-        if name in (RANDOM, TRAINED, ABSORBED):
-            return Taus(low * (high / low) ** draw, (low, high), unit, name != RANDOM, name == ABSORBED)
-        return Taus(np.full(neurons, tau), (low, high), unit)
+        start = np.full(neurons, tau) if tau else low * (high / low) ** draw
+        return Taus(start, (low, high), unit, name in (TRAINED, ABSORBED), name == ABSORBED)
 
     def _figures(self, found: list[Result]) -> dict[str, Any]:
         return {
