@@ -150,7 +150,7 @@ def stream(
     workers: Workers | None = None,
     store: Store | None = None,
 ) -> Iterator[Interval]:
-    """Estimates at growing numbers of chips, the last of which is the result.
+    """Estimates at growing numbers of chips, the last of which is the result and alone has the shares.
 
     Chips are judged in the order of the design, whatever order they finish in, and the stop looks at few fixed
     numbers of chips: results are equal to the last bit for any workers, interrupted or not.
@@ -193,10 +193,12 @@ def stream(
             if outcome.values is not None and store is not None:
                 store.add(outcome.point.index, outcome.values)
             done[outcome.point.index] = outcome.reason if outcome.values is None else outcome.values
-        found = _estimate(metric, design, [done[index] for index in range(needed)])
+        results = [done[index] for index in range(needed)]
+        found = _estimate(metric, design, results)
         narrow = half_width is not None and found.mean.half_width <= half_width
-        if narrow and before and look < whole:
-            yield replace(found, stopped=True)
+        stopped = narrow and before and look < whole
+        if stopped or look == whole:
+            yield replace(found, shares=_shares(design, results), stopped=stopped)
             break
         before = narrow
         yield found
@@ -210,7 +212,6 @@ def _estimate(metric: Metric, design: Design, results: Sequence[Values | str]) -
     good: list[Values] = []
     numbers: list[int] = []
     failed: list[tuple[int, str]] = []
-    columns: list[list[float]] = []
     for index, result in enumerate(results):
         point = design.point(index)
         if point.source:
@@ -222,21 +223,11 @@ def _estimate(metric: Metric, design: Design, results: Sequence[Values | str]) -
             good.append(result)
     if not good:
         raise ModelError(f"no chip could be run; the first failed with: {failed[0][1]}")
-    if design.shared:
-        for low in range(0, len(results), design.group):
-            group = results[low : low + design.group]
-            # A pair without all its copies would shift the shares: it counts for the mean alone.
-            if not any(isinstance(r, str) for r in group):
-                columns.append([r[0] for r in group if not isinstance(r, str)])
     values = np.array(good)
-    found: tuple[Share, ...] = ()
-    if design.shared:
-        table = np.array(columns).reshape(-1, design.group).T
-        found = shares(design.shared, table[0], table[1], table[2:])
     return Interval(
         metric.names[0],
         over_chips(values[:, 0], metric.bounds, metric.resolution),
-        found,
+        (),
         values,
         metric.names,
         tuple(numbers),
@@ -244,3 +235,16 @@ def _estimate(metric: Metric, design: Design, results: Sequence[Values | str]) -
         stopped=False,
         runs=len(results),
     )
+
+
+def _shares(design: Design, results: Sequence[Values | str]) -> tuple[Share, ...]:
+    """Shares from whole pairs: one without all its copies would shift them, so it counts for the mean alone."""
+    if not design.shared:
+        return ()
+    columns: list[list[float]] = []
+    for low in range(0, len(results), design.group):
+        group = [r[0] for r in results[low : low + design.group] if not isinstance(r, str)]
+        if len(group) == design.group:
+            columns.append(group)
+    table = np.array(columns).reshape(-1, design.group).T
+    return shares(design.shared, table[0], table[1], table[2:])

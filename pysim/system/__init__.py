@@ -7,6 +7,7 @@ from pysim.system.memcap_layer import MemcapSpikes
 from pysim.system.mingru_layer import MinGruStack
 from pysim.system.network import NetworkRun, SystemChip, SystemNetwork
 from pysim.system.readout import LinearReadout, counting, ridge
+from pysim.system.recurrent_layer import RecurrentPopulation
 from pysim.system.signal import Signal
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "MemcapSpikes",
     "MinGruStack",
     "NetworkRun",
+    "RecurrentPopulation",
     "Signal",
     "SystemChip",
     "SystemNetwork",

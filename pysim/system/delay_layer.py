@@ -148,6 +148,11 @@ class DelayedSpikes:
             size * (_WEIGHT_BITS + _DELAY_BITS), size, int(np.count_nonzero(self.weights == 0.0))
         )
 
+    def width(self, feature: str) -> int:
+        """Of every feature one number a neuron."""
+        del feature
+        return self.outputs
+
     def fingerprint(self) -> str:
         """Digest of weights and knobs."""
         knobs = [self.mean_delay, self.buffer, self.tau_synapse, self.dt, self.tau_spread, self.g_max]

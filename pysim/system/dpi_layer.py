@@ -195,6 +195,11 @@ class DpiPopulation:
         absent = sum(int(np.count_nonzero(~p.connection)) for p in self.projections)
         return Footprint(connections + _BIAS_BITS * biases, connections, absent)
 
+    def width(self, feature: str) -> int:
+        """Of every feature one number a neuron."""
+        del feature
+        return self.outputs
+
     def fingerprint(self) -> str:
         """Digest of connections and biases."""
         knobs = [sorted(self.bias.items()), self.i_in, self.tolerance]

@@ -131,6 +131,9 @@ class Layer(Protocol):
     def footprint(self) -> Footprint:
         """Static size."""
 
+    def width(self, feature: str) -> int:
+        """How many numbers a sample has of a feature of its run."""
+
     def fingerprint(self) -> str:
         """Digest of everything that determines the layer."""
 

@@ -150,6 +150,11 @@ class MemcapSpikes:
         absent = int(np.count_nonzero(self.weights == 0.0))
         return Footprint(size * _WEIGHT_BITS + self.outputs * _TAU_BITS, size, absent)
 
+    def width(self, feature: str) -> int:
+        """Of every feature one number a neuron."""
+        del feature
+        return self.outputs
+
     def fingerprint(self) -> str:
         """Digest of weights, time constants and devices."""
         knobs = [self.tau.tolist(), self.dt, self.tolerance, dataclasses.asdict(self.model)]

@@ -106,6 +106,11 @@ class MinGruStack:
         bits = sum(4 * n.rows * n.columns + 3 * n.bits * n.columns for n in layers)
         return Footprint(bits, sum(2 * n.rows * n.columns for n in layers), 0)
 
+    def width(self, feature: str) -> int:
+        """Of every feature one number a neuron."""
+        del feature
+        return self.outputs
+
     def fingerprint(self) -> str:
         """Digest of codes and knobs."""
         return digest(self.family, self._content)

@@ -106,10 +106,13 @@ class SystemNetwork:
                     f"layers do not connect: {names[k - 1]} has {given} outputs, {names[k]} takes {taken} inputs; "
                     "accepted: equal numbers"
                 )
-        if self.readout is not None and len(self.readout.weight) != self.layers[-1].outputs:
+        if self.readout is None:
+            return
+        width = self.layers[-1].width(self.readout.feature)
+        if len(self.readout.weight) != width:
             raise ModelError(
-                f"read-out of {len(self.readout.weight)} neurons behind {names[-1]} with "
-                f"{self.layers[-1].outputs}; accepted: equal numbers"
+                f"read-out of {len(self.readout.weight)} neurons behind {names[-1]} with {width}; accepted: equal "
+                "numbers"
             )
 
     def tables(self, tables: Tables) -> tuple[CalibrationTable | None, ...]:

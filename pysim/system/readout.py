@@ -13,7 +13,7 @@ from pysim.errors import ModelError
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-FEATURES = ("mean_output", "mean_state", "last_state", "rate")
+FEATURES = ("mean_output", "mean_state", "last_state", "rate", "peak")
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ class LinearReadout:
         return np.asarray(features[self.feature] @ self.weight + self.bias)
 
 
-def counting(neurons: int) -> LinearReadout:
-    """The neuron that was 1 most often is the class; the first of equals."""
-    return LinearReadout(np.eye(neurons), np.zeros(neurons))
+def counting(neurons: int, feature: str = "mean_output") -> LinearReadout:
+    """The neuron that was 1 most often, or has the largest number of another feature, is the class."""
+    return LinearReadout(np.eye(neurons), np.zeros(neurons), feature)
 
 
 def ridge(

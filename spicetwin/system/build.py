@@ -19,6 +19,7 @@ from pysim.specification import Specification
 from pysim.system import (
     SOURCES,
     LinearReadout,
+    RecurrentPopulation,
     SystemNetwork,
     counting,
     ridge,
@@ -183,12 +184,15 @@ def _readout(
         path = s.path.parent / given["file"]
         feature = given.get("feature", "mean_output")
         return LinearReadout(read_array(path, "weight"), read_array(path, "bias"), feature)
+    last = network.layers[-1]
+    if kind == "network" and isinstance(last, RecurrentPopulation):
+        return counting(last.design.outputs, "peak")
     if kind == "network":
         own = stacks[-1].readout if stacks and s.document["layers"][-1]["kind"] == "mingru" else None
         if own is None:
             raise s.error(
                 ("readout", "kind"),
-                "the last layer is no minGRU network with a read-out; accepted: count, ridge, file",
+                "the last layer is no minGRU network with a read-out and not recurrent; accepted: count, ridge, file",
             )
         return LinearReadout(own.weight, own.bias, own.feature)
     typical = network.draw(tuple(tables), 0, ())

@@ -20,6 +20,7 @@ from pysim.memcap.draw import MemcapModel
 from pysim.memcap.table import memcap_model
 from pysim.mingru.network import MinGruNetwork
 from pysim.mingru.streams import stream
+from pysim.recurrent.chip import Design
 from pysim.specification import Specification
 from pysim.system import (
     Conditions,
@@ -28,6 +29,7 @@ from pysim.system import (
     DpiProjection,
     MemcapSpikes,
     MinGruStack,
+    RecurrentPopulation,
 )
 from pysim.system.delay_layer import G_MAX
 from pysim.system.layer import Layer
@@ -42,6 +44,8 @@ def layer_table(s: Specification, k: int, layer: Mapping[str, Any], root: Path) 
     """Table of a layer; ``None`` where the family has assumed values of its own."""
     name, kind = layer["table"], layer["kind"]
     if name == ASSUMED:
+        if kind == "recurrent":
+            return None
         if kind == "dpi":
             raise s.error(("layers", k, "table"), "a DPI layer has no assumed table; accepted: a fitted one")
         return {"mingru": mingru.assumed_table, "denram": assumed_table}[kind]() if kind != "memcap" else None
@@ -66,6 +70,10 @@ def build_layer(
             return _stack(s, k, layer, table, stacks)
         if layer["kind"] == "dpi":
             return _population(layer, channels)
+        if layer["kind"] == "recurrent":
+            if k + 1 < len(s.document["layers"]):
+                raise ModelError("a recurrent layer can only be the last one; accepted: as the last layer")
+            return _recurrent(s, layer, channels, dt)
         weights = _weights(s, k, layer, channels)
         if layer["kind"] == "memcap":
             tau = np.broadcast_to(np.asarray(layer["tau"], np.float64), (layer["neurons"],))
@@ -164,6 +172,19 @@ def _population(layer: Mapping[str, Any], channels: int) -> DpiPopulation:
     return DpiPopulation(layer.get("bias", {}), tuple(projections), **options)
 
 
+def _recurrent(s: Specification, layer: Mapping[str, Any], channels: int, dt: float) -> RecurrentPopulation:
+    """Recurrent neurons with trained weights; time constants are 20 ms where they are not given."""
+    names = ("tau_input", "tau_recurrent", "tau_output", "tau_membrane", "tau_readout")
+    design = Design(
+        inputs=channels,
+        neurons=layer["neurons"],
+        outputs=layer["outputs"],
+        **{name: float(layer.get(name, 20e-3)) for name in names},
+    )
+    weights = read_array(s.path.parent / layer["weights"], "weights", "weights.weights")
+    return RecurrentPopulation(design, weights, dt, layer.get("merge", 1))
+
+
 def _weights(s: Specification, k: int, layer: Mapping[str, Any], channels: int) -> FloatArray:
     """Weights out of a file, or drawn."""
     given, shape = layer["weights"], (channels, layer["neurons"])
@@ -180,8 +201,8 @@ def _weights(s: Specification, k: int, layer: Mapping[str, Any], channels: int) 
     return np.where(rng.random(shape) < given.get("density", 1.0), weights, 0.0)
 
 
-def read_array(path: Path, name: str) -> FloatArray:
-    """An array of an NPZ file.
+def read_array(path: Path, *names: str) -> FloatArray:
+    """The first of the named arrays that an NPZ file holds.
 
     Raises
     ------
@@ -190,8 +211,8 @@ def read_array(path: Path, name: str) -> FloatArray:
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
-            return np.asarray(data[name], np.float64)
+            return np.asarray(data[next((n for n in names if n in data), names[0])], np.float64)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
-        raise ModelError(f"{path}: no NPZ file with an array {name!r}: {error}") from error
+        raise ModelError(f"{path}: no NPZ file with an array {names[0]!r}: {error}") from error

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import xarray
 
-from calibration.table import TableError
+from calibration.table import TableError, load, resolve
 from circuits.journal import JournalError
 from pysim.errors import ModelError
 from pysim.interval import Serial, interval
+from pysim.recurrent.chip import TableDraw
+from pysim.recurrent.network import RecurrentDpi
 from spicetwin.boundary import InputError
 from spicetwin.cli import main
 from spicetwin.system.build import describes_system, read_system, schema
@@ -160,6 +162,43 @@ def test_dpi_layer_runs_from_its_description(tmp_path: Path) -> None:
     assert system.metric.network.tables(system.metric.tables)[0].reference == "dpi_generic130@1.1.0"  # type: ignore[union-attr]
     found = interval(system.metric, system.design, 2)
     assert found.of("active.dpi0").min() >= 0.0
+
+
+def test_recurrent_layer_runs_trained_weights_and_comes_last(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "w.npz", weights=0.5 * rng.standard_normal((4 + 6, 6 + 3)))
+    text = """
+[task]
+name = "patterns"
+channels = 4
+classes = 3
+samples = 9
+[[layers]]
+kind = "recurrent"
+table = "dpi_generic130@1.1.0"
+neurons = 6
+outputs = 3
+merge = 2
+weights = "w.npz"
+[readout]
+kind = "network"
+"""
+    system = read_system(written(tmp_path, text))
+    metric = system.metric
+    chip = metric.network.draw(metric.tables, 3)
+    run = metric.network.run(metric.signal, chip)
+    counts = metric.signal.dense().reshape(9, 50, 2, 4).sum(axis=2)
+    alone = RecurrentDpi(
+        np.load(tmp_path / "w.npz")["weights"],
+        TableDraw(load(resolve("dpi_generic130@1.1.0")), metric.network.layers[0].design).chip(3),  # type: ignore[attr-defined]
+        2e-3,
+    ).run(counts)
+    assert np.array_equal(run.classes, alone.decisions)
+    assert np.array_equal(run.layers[0].output.dense(), alone.spikes)
+    more = text.replace("[readout]", '[[layers]]\nkind = "memcap"\ntable = "assumed"\n[readout]')
+    more = more.replace('"assumed"\n', '"assumed"\nneurons = 2\nweights = { sd = 1.0 }\ntau = 8e-3\n')
+    with pytest.raises(ModelError, match=r"net.toml:7: layers.0: a recurrent layer can only be the last one"):
+        read_system(written(tmp_path, more))
 
 
 def test_shipped_descriptions_fit_the_schema() -> None:
