@@ -12,7 +12,7 @@ from calibration.table import CalibrationTable, load, resolve
 from pysim.errors import ModelError
 from pysim.memcap.draw import MemcapChip
 from pysim.memcap.program import program
-from pysim.memcap.table import integrators, memcap_model
+from pysim.memcap.table import integrators, memcap_model, spiking_cell
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +63,31 @@ def test_table_without_retention_is_refused(table: CalibrationTable) -> None:
     entries = {n: e for n, e in table.entries.items() if n != "memcap.retention"}
     with pytest.raises(ModelError, match=r"lacks the entry memcap\.retention"):
         memcap_model(dataclasses.replace(table, entries=entries))
+
+
+def test_neuron_of_a_chip_fires_as_the_typical_one_where_nothing_is_drawn(table: CalibrationTable) -> None:
+    model = memcap_model(table)
+    typical = MemcapChip(model, (2, 3), 1, ())
+    one = spiking_cell(table, typical, (1, 2))
+    # By hand: t_ref + r_m C ln[I r_m/(I r_m - V_th)], linear; sinh and leakage lengthen it by 6 %.
+    current = 2.2445e-10
+    expected = 14e-6 + 3e9 * 2.5e-12 * math.log(current * 3e9 / (current * 3e9 - 0.3))
+    assert 1.02 < one.interval(current) / expected < 1.1
+    # The same point at transistor level, among those of the calibration.
+    assert one.interval(current) == pytest.approx(4.70365e-3, rel=1e-3)
+    typical.state[:] = 1.0
+    assert spiking_cell(table, typical, (1, 2)).interval(current) / one.interval(current) == pytest.approx(
+        1.3, rel=0.02
+    )
+
+
+def test_offsets_and_pulses_of_neurons_are_drawn_in_the_die(table: CalibrationTable) -> None:
+    chip = MemcapChip(memcap_model(table), (2, 20), 1, ("within_die",))
+    cells = [spiking_cell(table, chip, (k, n)) for k in range(2) for n in range(20)]
+    sigma = table.entry("memcap.neuron_v_offset").variation[0].sigma
+    assert np.std([cell.v_threshold for cell in cells]) == pytest.approx(sigma, rel=0.4)
+    assert np.std(np.log([cell.t_pulse for cell in cells])) > 0.1
+    again = spiking_cell(table, MemcapChip(memcap_model(table), (2, 20), 1, ("within_die",)), (1, 3))
+    assert again.v_threshold == cells[23].v_threshold
+    with pytest.raises(ModelError, match="accepted: chip and neuron of"):
+        spiking_cell(table, chip, (2, 0))
