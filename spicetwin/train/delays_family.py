@@ -80,7 +80,7 @@ class DelayFamily:
         self.task, self.network, self.table = task, network, table
         self.shape = (task.channels, task.classes, network.copies)
         self.planned = self.chip(planned)
-        held = held_out(task.train_group)
+        held = held_out(task.train_group, task.train_y)
         used = np.ones(len(held), np.bool_) if whole else ~held
         self._events = {
             "training": Events.from_dense(task.train_x[used]),

@@ -91,7 +91,7 @@ class DpiFamily:
         self.design = shape.design(task.channels, task.classes)
         self.typical = typical(self.design)
         self.dt = task.dt * shape.merge
-        held = held_out(task.train_group)
+        held = held_out(task.train_group, task.train_y)
         used = np.ones(len(held), np.bool_) if whole else ~held
         x = merged(task.train_x, shape.merge)
         self._x = {"training": x[used], "validation": x[held], "test": merged(task.test_x, shape.merge)}

@@ -69,8 +69,7 @@ class MinGruFamily:
         """
         self.task, self.shape, self.table, self.start = task, shape, table, start
         self.net = stack(start, task.classes, shape.steepness)
-        # Samples of a class take turns: the last fifth of every class is held out.
-        held = held_out(task.train_y)
+        held = held_out(np.zeros_like(task.train_y), task.train_y)
         used = np.ones(len(held), np.bool_) if whole else ~held
         self._x = {"training": task.train_x[used], "validation": task.train_x[held], "test": task.test_x}
         self._y = {"training": task.train_y[used], "validation": task.train_y[held], "test": task.test_y}
