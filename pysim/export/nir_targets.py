@@ -202,7 +202,7 @@ TARGETS = {
     "spikingjelly": _exporter(SPIKINGJELLY),
     "rockpool": _exporter(
         ROCKPOOL,
-        "rockpool 3.1.0 subtracts the threshold where the layer resets, whatever the file says: 51 % of a "
-        "check's spikes are in the twin's step; use nir-norse, nir-snntorch or nir-spikingjelly",
+        "rockpool 3.1.0 subtracts the threshold where the layer resets, whatever the file says: 51 to 84 % "
+        "of a check's spikes are in the twin's step; use nir-norse, nir-snntorch or nir-spikingjelly",
     ),
 }
