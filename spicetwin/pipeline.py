@@ -53,7 +53,7 @@ def stages() -> tuple[Stage, ...]:
         Stage("population", "Population of drawn chips", population),
         Stage("mingru", "minGRU core", mingru),
         Stage("denram", "Dendritic delay cells", denram),
-        Stage("memcap", "Memristive-memcapacitive integrator", memcap),
+        Stage("memcap", "Memristive-memcapacitive integrator and neuron", memcap),
         Stage("failures", "Failed points and provenance", failures),
     )
 
