@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +92,25 @@ def test_bad_descriptions_end_in_one_line_and_code_2(
     error = capsys.readouterr().err
     assert said in error
     assert "Traceback" not in error
+
+
+def test_shipped_network_does_the_task_on_most_drawn_chips(capsys: pytest.CaptureFixture[str]) -> None:
+    """Fresh samples, fresh chips: nothing of the training or the study."""
+    path = Path(__file__).resolve().parents[2] / "examples" / "chips_memcap.toml"
+    assert main(["simulate", str(path), "--chips", "8", "--seed", "77", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["trained_accuracy"] >= 0.97
+    assert found["accuracy"]["median"] >= 0.95
+    assert found["tau_within_tolerance"] >= 0.95
+
+
+@pytest.mark.parametrize("name", ["memcap_xor", "memcap_fsdd"])
+def test_committed_results_are_whole(name: str) -> None:
+    """Five seeds of every kind, fifty chips of every case but the one without spread."""
+    path = Path(__file__).resolve().parents[2] / "spicetwin" / "networks" / f"{name}.csv"
+    with path.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    kinds = Counter(row["case"] for row in rows if row["what"] == "trained")
+    cases = Counter(row["case"] for row in rows if row["what"] == "chip" and row["case"] != "as trained")
+    assert set(kinds.values()) == {5}
+    assert set(cases.values()) == {50}
