@@ -138,14 +138,15 @@ def test_equal_seeds_train_equal_networks() -> None:
 
 
 @pytest.mark.slow
-def test_sixteen_neurons_learn_the_task() -> None:
-    task = MultiscaleXor().task(2000, 400, 500, 0)
-    rng = np.random.default_rng(0)
-    taus = Taus(7.1e-3 * 10 ** rng.random(16), (7e-3, 73e-3), 7e-3, trained=True)
-    how = MemcapTraining(epochs=40, batch=64, start=0.7, steepness=2.0)
-    model = MemcapNet(MemcapShape(neurons=16, floor=-8.0), 40, 2, 1e-3, taus, 0, how)
+def test_ten_neurons_learn_the_task_as_the_example_says() -> None:
+    settings = MemcapSettings.read(Path(__file__).resolve().parents[2] / "examples" / "memcap_xor.toml")
+    how, membrane = settings.train, settings.network.membrane()
+    task = MultiscaleXor().task(how.train, how.validation, how.test, settings.seed)
+    taus = Taus(np.full(10, 30e-3), membrane.range, membrane.unit.tau_low, trained=True)
+    model = MemcapNet(settings.network, task.channels, 2, task.dt, taus, 0, how)
     train(model, task, 0)
-    assert accuracy(model.trained().ideal(), Events.from_dense(task.test.x), task.test, task.windows) >= 0.95
+    found = accuracy(model.trained().ideal(), Events.from_dense(task.test.x), task.test, task.windows)
+    assert found >= 0.95
 
 
 @pytest.mark.parametrize(
