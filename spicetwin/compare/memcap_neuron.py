@@ -54,6 +54,7 @@ HELD_OUT = (
     Held(0.8, 1.46, 0.26),
     Held(0.45, 1.49, 0.29),
     Held(0.5, 1.35, 0.3, period=150e-6, t_spike=10e-6),
+    Held(0.5, 1.35, 0.3, period=40e-6, t_spike=2e-6),
 )
 QUICK = 2
 
