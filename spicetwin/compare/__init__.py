@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 FAMILIES = ("dpi", "mingru", "denram", "memcap")
 
 #: Longest a point may take (s); a column of 64 rows at transistor level takes a quarter of an hour.
-TIMEOUT = {"dpi": 300.0, "mingru": 7200.0, "denram": 300.0, "memcap": 300.0}
+TIMEOUT = {"dpi": 300.0, "mingru": 7200.0, "denram": 300.0, "memcap": 1200.0}
 
 
 class CompareError(ValueError):
