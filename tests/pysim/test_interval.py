@@ -146,7 +146,7 @@ def test_small_shares_are_small_with_few_pairs() -> None:
 def test_bootstrap_interval_of_a_share_covers_the_closed_form() -> None:
     truth = METRIC.shares()["within_die"][1]
     hits = 0
-    for seed in range(24):
+    for seed in range(40):
         share = interval(METRIC, design(seed, shares=True), 120).shares[2]
         hits += share.total_low <= truth <= share.total_high
     assert hits / 40 >= 0.85

@@ -67,7 +67,7 @@ def test_ctrl_c_keeps_the_steps_that_were_reached(tmp_path: Path) -> None:
     with subprocess.Popen(command, text=True, env=environment, **pipes) as process:  # type: ignore[call-overload]
         while process.poll() is None and not list(tmp_path.glob("spicetwin-ngspice-*")):
             time.sleep(0.05)
-        time.sleep(2.5)  # ngspice is up and some steps are done; all of them take minutes
+        time.sleep(8.0)  # ngspice is up and some steps are done; all of them take minutes
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
