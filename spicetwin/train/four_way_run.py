@@ -15,6 +15,7 @@ from pysim.recurrent.chip import RecurrentChip, TableDraw, draw_published
 from pysim.tasks import digits
 from pysim.tasks.ecg import ecg
 from pysim.tasks.fsdd import fsdd
+from pysim.tasks.multiscale_xor import MultiscaleXor
 from spicetwin.boundary import InputError
 from spicetwin.mingru_chips import network_folder
 from spicetwin.train.delays_chips import cell_table
@@ -25,6 +26,7 @@ from spicetwin.train.four_way_figure import draw_four_way
 from spicetwin.train.four_way_results import write_results
 from spicetwin.train.four_way_settings import FourWay
 from spicetwin.train.learning import Family
+from spicetwin.train.memcap_family import MemcapFamily
 from spicetwin.train.mingru_family import MinGruFamily
 from spicetwin.train.table import named_table
 
@@ -126,8 +128,21 @@ def _mingru_splits(settings: FourWay) -> tuple[Split, ...]:
     return (Split("test", family),)
 
 
+def _memcap_splits(settings: FourWay) -> tuple[Split, ...]:
+    """Multi-time-scale XOR; a seed draws its own samples."""
+    name, n = settings.table, settings.network
+    table = load(Path(name) if name.endswith(".json") else resolve(name))
+
+    def family(seed: int) -> Family[Any]:
+        task = MultiscaleXor(bits=n.bits).task(n.train, n.validation, n.test, seed)
+        return MemcapFamily(task, n, table, whole=not settings.validation)
+
+    return (Split("test", family),)
+
+
 _SPLITS: dict[str, Callable[[FourWay], tuple[Split, ...]]] = {
     "dpi": _dpi_splits,
     "denram": _denram_splits,
     "mingru": _mingru_splits,
+    "memcap": _memcap_splits,
 }

@@ -11,6 +11,7 @@ from spicetwin.boundary import InputError
 from spicetwin.train.delays_family import DelayCells
 from spicetwin.train.dpi_family import DpiNetwork
 from spicetwin.train.learning import ON_CHIP, Learning
+from spicetwin.train.memcap_family import MemcapStack
 from spicetwin.train.mingru_family import CoreNetwork
 from spicetwin.train.settings import read_toml, refuse_unknown, section
 
@@ -20,6 +21,7 @@ FAMILIES: dict[str, tuple[str, type[Any]]] = {
     "dpi": ("ecg", DpiNetwork),
     "denram": ("fsdd", DelayCells),
     "mingru": ("digits", CoreNetwork),
+    "memcap": ("multiscale_xor", MemcapStack),
 }
 #: Trainings of a study, with the section that describes each.
 TRAININGS = {
@@ -30,8 +32,14 @@ TRAININGS = {
     "chip": "chip",
     "in_the_loop": "chip",
 }
-#: Trainings that a family cannot do: memories are not programmed at every step, cores round their weights themselves.
-LEFT_OUT = {"dpi": (), "denram": ("in_the_loop",), "mingru": ("quantised", "noise_aware")}
+#: Trainings that a family cannot do: memories are not programmed at every step; cores, and conductances of the
+#: memcapacitive stack, round their weights themselves.
+LEFT_OUT: dict[str, tuple[str, ...]] = {
+    "dpi": (),
+    "denram": ("in_the_loop",),
+    "mingru": ("quantised", "noise_aware"),
+    "memcap": ("quantised",),
+}
 
 
 @dataclass(frozen=True)
@@ -188,6 +196,8 @@ class FourWay:
             (self.first_chip >= 0, "first_chip", self.first_chip, "0 or more"),
             (bool(self.test_records), "test_records", self.test_records, "one record or more"),
         ]
+        if isinstance(self.network, MemcapStack):
+            checks += self.network.checks()
         for name, stage in self.stages.items():
             checks += [
                 (stage.epochs >= 0, f"{name}.epochs", stage.epochs, "0 or more"),

@@ -19,6 +19,7 @@ import torch
 from numba import njit, prange
 
 from pysim.kernels import memcap
+from pysim.memcap.network import MemcapNetwork
 
 Array = Any
 
@@ -127,6 +128,68 @@ class Recurrent(torch.autograd.Function):
             *sums,
         )  # fmt: skip
         return (*(torch.from_numpy(s.sum(axis=0)) for s in sums), None, None, None, None, None, None)
+
+
+class AtChip(torch.autograd.Function):
+    """As :class:`Recurrent`, told by a chip: its scores and spikes, and the slopes of the given network at its spikes.
+
+    Membranes of the given network follow the chip's spikes. Where the two disagree about a spike, the slope is that at
+    the threshold.
+    """
+
+    @staticmethod
+    def forward(
+        context: Any, w_in: Any, w_rec: Any, w_out: Any, keep: Any, keep_out: Any, threshold: float, floor: float,
+        steepness: float, events: Any, batch: Array, windows: Array, chip: MemcapNetwork,
+    ) -> Any:  # fmt: skip
+        """The chip in the simulator."""
+        weights: Any = [
+            np.ascontiguousarray(w.detach().numpy()) for w in (w_in, w_rec, w_out, keep, keep_out)
+        ]
+        samples, neurons = len(batch), w_rec.shape[0]
+        score = np.empty((samples, len(windows), w_out.shape[1]))
+        count = np.empty((samples, neurons), dtype=np.int64)
+        trace = np.empty((samples, events.steps, neurons))
+        memcap.run(
+            events.start, events.channel, events.steps, batch, *chip.steps(), *chip.keeps(), chip.threshold,
+            chip.floor, windows, score, count, trace,
+        )  # fmt: skip
+        fired = trace >= chip.threshold
+        w_in, w_rec, _, keep, _ = weights
+        follow(events.start, events.channel, batch, w_in, w_rec, keep, floor, fired, trace)
+        trace = np.where(
+            fired, np.maximum(trace, threshold), np.minimum(trace, np.nextafter(threshold, -np.inf))
+        )
+        context.kept = (weights, threshold, floor, steepness, events, batch, windows, trace)
+        return torch.from_numpy(score), torch.from_numpy(count.astype(np.float64))
+
+    @staticmethod
+    def backward(context: Any, slope: Any, slope_count: Any) -> Any:
+        """Through time."""
+        return (*Recurrent.backward(context, slope, slope_count), None)
+
+
+@njit(cache=True, error_model="numpy")
+def follow(
+    start: Array, channel: Array, batch: Array, w_in: Array, w_rec: Array, keep: Array, floor: float, fired: Array,
+    trace: Array,
+) -> None:  # fmt: skip
+    """Fill ``trace`` with the membranes before floor and reset, given who ``fired`` (samples, steps, neurons)."""
+    samples, steps, neurons = fired.shape
+    for n in range(samples):
+        v = np.zeros(neurons)
+        for t in range(steps):
+            v *= keep
+            k = batch[n] * steps + t
+            for e in range(start[k], start[k + 1]):
+                v += w_in[channel[e]]
+            if t:
+                for q in range(neurons):
+                    if fired[n, t - 1, q]:
+                        v += w_rec[q]
+            trace[n, t] = v
+            for j in range(neurons):
+                v[j] = 0.0 if fired[n, t, j] else max(v[j], floor)
 
 
 class Quantised(torch.autograd.Function):

@@ -221,7 +221,7 @@ def test_folder_of_another_network_is_refused(description: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("old", "new", "text"),
     [
-        ('family = "dpi"', 'family = "cmos"', "family = 'cmos'; accepted: dpi, denram, mingru"),
+        ('family = "dpi"', 'family = "cmos"', "family = 'cmos'; accepted: dpi, denram, mingru, memcap"),
         ("seeds = 2", "seeds = 0", "seeds = 0; accepted: 1 or more"),
         ("chips = 3", 'chips = "3"', "chips = '3'; accepted: an integer"),
         ('"in_the_loop"]', '"magic"]', "accepted: a list out of quantised, noise_aware, distribution, chip"),
@@ -250,7 +250,7 @@ def test_memories_cannot_be_in_the_loop(description: Path) -> None:
         FourWay.read(description)
 
 
-@pytest.mark.parametrize("name", ["heterogeneity_ecg", "four_way_fsdd", "four_way_digits"])
+@pytest.mark.parametrize("name", ["heterogeneity_ecg", "four_way_fsdd", "four_way_digits", "four_way_xor"])
 def test_examples_describe_studies(name: str) -> None:
     settings = FourWay.read(EXAMPLES / f"{name}.toml")
     assert settings.chips >= 20
