@@ -15,6 +15,7 @@ from pysim.delays.soma import IntegratingSoma
 from spicetwin.train import delays_kernels as kernels
 from spicetwin.train.delays_score import importance
 from spicetwin.train.delays_settings import DelayTraining
+from spicetwin.train.learning import refuse_divergence
 from spicetwin.train.optimise import Adam, cooled
 
 FloatArray = NDArray[np.float64]
@@ -89,20 +90,30 @@ def train(
         Steps, shape (inputs, classes, copies).
     noise
         Standard deviation over the largest |weight|.
+
+    Raises
+    ------
+    DivergenceError
+        With the step and the weights after the last whole epoch.
     """
     rng = np.random.default_rng([seed, 1])
     synapses = delays.shape[0] * delays.shape[2]
     weights = np.abs(rng.standard_normal(delays.shape)) * how.start / math.sqrt(synapses)
     adam, keep = Adam(weights.shape), math.exp(-dt / tau_membrane)
     weight = importance(classes, how.balance)
-    losses = []
+    losses: list[float] = []
+    number = 0
     for epoch in range(how.epochs):
+        # Steps make new arrays: this one stays as it is.
+        good = {"weights": weights}
         rate = how.rate * cooled(epoch / how.epochs)
         order, total = rng.permutation(events.samples), 0.0
         for k in range(0, len(order), how.batch):
             batch = order[k : k + how.batch]
             seen = noisy(weights, noise, rng)
             loss, slope = batch_gradient(events, classes, delays, keep, batch, seen, weight)
+            number += 1
+            refuse_divergence(number, epoch + 1, loss, {"weights": slope}, good)
             total += loss * len(batch)
             weights = weights - adam.step(slope, rate)
             if noise > 0.0 and how.bound > 0.0:

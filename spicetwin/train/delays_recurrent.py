@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from pysim.delays.events import Events
 from spicetwin.train.delays_settings import RecurrentTraining
+from spicetwin.train.learning import refuse_divergence
 from spicetwin.train.optimise import Adam, cooled
 
 Array = Any
@@ -102,20 +104,32 @@ def train_recurrent(
     seed: int,
     importance: FloatArray,
 ) -> None:
-    """Train ``net`` in place with Adam on the cross-entropy; ``importance`` weighs the classes."""
+    """Train ``net`` in place with Adam on the cross-entropy; ``importance`` weighs the classes.
+
+    Raises
+    ------
+    DivergenceError
+        With the step and the weights after the last whole epoch.
+    """
     rng = np.random.default_rng([seed, 4])
     optimisers = [Adam(w.shape) for w in net.weights]
+    names, number = ("inwards", "recurrent", "outwards"), 0
     for epoch in range(how.epochs):
+        good = {name: w.copy() for name, w in zip(names, net.weights, strict=True)}
         order = rng.permutation(events.samples)
         for k in range(0, len(order), how.batch):
             batch = order[k : k + how.batch]
             slopes = [np.zeros_like(w) for w in net.weights]
             peak = np.empty((len(batch), net.outwards.shape[1]))
-            wanted = classes[batch]
+            wanted, number = classes[batch], number + 1
+            share = importance[wanted] / len(batch)
             _pass(
                 events.start, events.channel, events.steps, batch, *net.weights, net.keep, net.keep_out,
-                peak, wanted, importance[wanted] / len(batch), *slopes,
+                peak, wanted, share, *slopes,
             )  # fmt: skip
+            right = peak[np.arange(len(batch)), wanted]
+            loss = float((share * (logsumexp(peak, axis=1) - right)).sum())
+            refuse_divergence(number, epoch + 1, loss, dict(zip(names, slopes, strict=True)), good)
             for weight, slope, optimiser in zip(net.weights, slopes, optimisers, strict=True):
                 weight -= optimiser.step(slope, how.rate * cooled(epoch / how.epochs))
 

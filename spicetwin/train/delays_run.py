@@ -13,6 +13,8 @@ import numba
 from spicetwin.train.delays_figures import draw_study
 from spicetwin.train.delays_settings import TASKS, DelaySettings
 from spicetwin.train.delays_study import Say, TaskStudy, tasks
+from spicetwin.train.last_good import keep_last_good
+from spicetwin.train.learning import DivergenceError
 from spicetwin.train.settings import read_toml
 from spicetwin.writing import write_text
 
@@ -23,12 +25,21 @@ def is_delay_study(path: Path) -> bool:
 
 
 def run_study(settings: DelaySettings, output: Path, threads: int, say: Say) -> list[dict[str, Any]]:
-    """Run a study; writes ``results.json`` and a picture a split into ``output``."""
+    """Run a study; writes ``results.json`` and a picture a split into ``output``.
+
+    Raises
+    ------
+    InputError
+        For a training that diverges, with the file of its last good weights.
+    """
     numba.set_num_threads(min(threads, os.cpu_count() or 1))
     results = []
     for task in tasks(settings):
-        result = TaskStudy(task, settings, say).run()
-        name = re.sub(r"[^a-z0-9]+", "_", result["task"])
+        name = re.sub(r"[^a-z0-9]+", "_", task.name)
+        try:
+            result = TaskStudy(task, settings, say).run()
+        except DivergenceError as error:
+            raise keep_last_good(error, output / f"{name}.last_good.npz", task.name) from error
         draw_study(result, output / f"{name}.svg")
         results.append(result)
     write_text(output / "results.json", json.dumps(results, indent=1, allow_nan=False) + "\n")

@@ -6,7 +6,6 @@ up what there is, and a file of another description is refused.
 
 from __future__ import annotations
 
-import io
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from spicetwin.boundary import InputError
 from spicetwin.train.four_way_settings import FourWay, needs_chip
+from spicetwin.train.last_good import PREFIX, keep_last_good, packed
 from spicetwin.train.learning import DivergenceError, Family, Learned, Weights, learn
 from spicetwin.writing import write_bytes
 
@@ -25,7 +25,6 @@ IntArray = NDArray[np.int64]
 Say = Callable[[str], None]
 
 FORMAT = "four-way-training/1"
-_PREFIX = "weights."
 
 
 @dataclass(frozen=True)
@@ -150,8 +149,7 @@ class Study:
             learned = learn(family, begin, stage.learning(training.kind), seed, chip)
         except DivergenceError as error:
             path = self.path(training).with_suffix(".last_good.npz")
-            write_bytes(path, packed({_PREFIX + n: w for n, w in error.weights.items()}))
-            raise InputError(f"{training.kind}: {error}; the last good weights are in {path}") from error
+            raise keep_last_good(error, path, training.kind) from error
         last = f"loss {learned.losses[-1]:.4f}" if learned.losses else "weights as they were"
         self.say(f"{self.path(training).stem}: {last}")
         return learned
@@ -187,7 +185,7 @@ def write_training(path: Path, identity: str, outcome: Outcome) -> None:
         "ideal": outcome.ideal.astype(np.int16),
         "chips": outcome.chips.astype(np.int16),
     }
-    write_bytes(path, packed(arrays | {_PREFIX + n: w for n, w in outcome.learned.weights.items()}))
+    write_bytes(path, packed(arrays | {PREFIX + n: w for n, w in outcome.learned.weights.items()}))
 
 
 def read_training(path: Path, identity: str) -> Outcome:
@@ -205,7 +203,7 @@ def read_training(path: Path, identity: str) -> Outcome:
             raise ValueError(f"format {arrays['format']}")
         held = str(arrays["identity"])
         weights: Weights = {
-            name.removeprefix(_PREFIX): array for name, array in arrays.items() if name.startswith(_PREFIX)
+            name.removeprefix(PREFIX): array for name, array in arrays.items() if name.startswith(PREFIX)
         }
         losses = tuple(float(v) for v in arrays["losses"])
         answers = [arrays[name].astype(np.int64) for name in ("ideal", "chips")]
@@ -217,10 +215,3 @@ def read_training(path: Path, identity: str) -> Outcome:
             "accepted: the same description, or another folder"
         )
     return Outcome(Learned(weights, losses), answers[0], answers[1])
-
-
-def packed(arrays: dict[str, NDArray[Any]]) -> bytes:
-    """NPZ content without pickles."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    return buffer.getvalue()

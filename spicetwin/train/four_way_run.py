@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numba
 import torch
 
 from calibration.table import load, resolve
@@ -41,6 +43,7 @@ def run_four_way(settings: FourWay, output: Path, threads: int, say: Say) -> dic
     InputError
         Without the task's data, for a training that diverges, or for a folder of another study.
     """
+    numba.set_num_threads(min(threads, os.cpu_count() or 1))
     torch.set_num_threads(threads)
     study = Study(settings, _SPLITS[settings.family](settings), output, say)
     found = study.run()

@@ -177,9 +177,7 @@ def learn(
             if seen is not None:
                 twin = None
             loss, slopes = family.gradient(_touched(weights, family, how, rng), batch, twin, seen)
-            finite = np.isfinite(loss) and all(np.isfinite(s).all() for s in slopes.values())
-            if not finite or loss > LARGEST_LOSS:
-                raise DivergenceError(number, epoch + 1, loss, good)
+            refuse_divergence(number, epoch + 1, loss, slopes, good)
             for name, slope in slopes.items():
                 weights[name] -= optimisers[name].step(slope, rate * family.rate(name))
             weights = dict(family.limited(weights))
@@ -188,6 +186,19 @@ def learn(
         if after is not None:
             after(epoch + 1, losses[-1])
     return Learned(weights, tuple(losses))
+
+
+def refuse_divergence(step: int, epoch: int, loss: float, slopes: Weights, good: Weights) -> None:
+    """Stop a training whose loss or gradient is absurd.
+
+    Raises
+    ------
+    DivergenceError
+        With the numbers of the step and the epoch (from 1 on) and the ``good`` weights before this epoch.
+    """
+    finite = np.isfinite(loss) and all(np.isfinite(s).all() for s in slopes.values())
+    if not finite or loss > LARGEST_LOSS:
+        raise DivergenceError(step, epoch, loss, good)
 
 
 def _draw(seed: int, number: int) -> int:

@@ -20,6 +20,7 @@ from pysim.delays.events import Events
 from pysim.memcap.chip import TrainedNetwork
 from pysim.memcap.network import MemcapNetwork
 from pysim.tasks.windowed_task import Part, WindowedTask
+from spicetwin.train.learning import refuse_divergence
 from spicetwin.train.memcap_kernels import Quantised, Recurrent
 from spicetwin.train.memcap_settings import MemcapShape, MemcapTraining
 
@@ -174,6 +175,11 @@ def train(net: MemcapNet, task: WindowedTask, seed: int) -> float:
     -------
     float
         Its validation accuracy.
+
+    Raises
+    ------
+    DivergenceError
+        With the step and the weights after the last whole epoch.
     """
     how = net.how
     rng, draw = np.random.default_rng([seed, 6]), torch.Generator().manual_seed(seed)
@@ -184,15 +190,15 @@ def train(net: MemcapNet, task: WindowedTask, seed: int) -> float:
     optimiser = torch.optim.Adam(groups, fused=True)
     samples = len(task.train)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, how.epochs)
-    best, kept, shown = -1.0, {}, 0
+    best, kept, shown, number = -1.0, {}, 0, 0
     for epoch in range(how.epochs):
         lesson = _windows((epoch + 1) / how.epochs, len(task.windows))
         if lesson != shown:
             shown, windows = lesson, task.windows[:lesson]
             events = Events.from_dense(task.train.x[:, : windows.max()])
-        order = rng.permutation(samples)
+        order, good = rng.permutation(samples), _arrays(net)
         for k in range(0, samples, how.batch):
-            chosen = order[k : k + how.batch]
+            chosen, number = order[k : k + how.batch], number + 1
             score, count = net(events, chosen, windows, how.noise, draw)
             wanted = classes[chosen, :shown].flatten()
             loss = torch.nn.functional.cross_entropy(score.flatten(0, 1), wanted)
@@ -201,7 +207,8 @@ def train(net: MemcapNet, task: WindowedTask, seed: int) -> float:
             optimiser.zero_grad()
             loss.backward()
             # Through time gradients burst now and then; Adam would remember a burst for a thousand steps.
-            torch.nn.utils.clip_grad_norm_([p for g in groups for p in g["params"]], CUT)
+            size = torch.nn.utils.clip_grad_norm_([p for g in groups for p in g["params"]], CUT)
+            refuse_divergence(number, epoch + 1, float(loss.detach()), {"all": size.numpy()}, good)
             optimiser.step()
         schedule.step()
         if shown < len(task.windows):
@@ -211,6 +218,11 @@ def train(net: MemcapNet, task: WindowedTask, seed: int) -> float:
             best, kept = found, {name: value.clone() for name, value in net.state_dict().items()}
     net.load_state_dict(kept)
     return best
+
+
+def _arrays(net: MemcapNet) -> dict[str, FloatArray]:
+    """Copies of all parameters."""
+    return {name: p.detach().numpy().copy() for name, p in net.named_parameters()}
 
 
 def _windows(progress: float, windows: int) -> int:

@@ -12,6 +12,8 @@ from typing import Any
 import numba
 import torch
 
+from spicetwin.train.last_good import keep_last_good
+from spicetwin.train.learning import DivergenceError
 from spicetwin.train.memcap_figures import draw_comparison
 from spicetwin.train.memcap_settings import MemcapSettings
 from spicetwin.train.memcap_study import MemcapComparison, Say, task_of
@@ -21,10 +23,20 @@ COLUMNS = ("task", "what", "case", "seed", "chip", "accuracy")
 
 
 def run_comparison(settings: MemcapSettings, output: Path, threads: int, say: Say) -> dict[str, Any]:
-    """Run a study; writes ``results.json``, ``results.csv``, ``results.svg`` and ``network.npz`` into ``output``."""
+    """Run a study; writes ``results.json``, ``results.csv``, ``results.svg`` and ``network.npz`` into ``output``.
+
+    Raises
+    ------
+    InputError
+        For a training that diverges, with the file of its last good weights.
+    """
     numba.set_num_threads(min(threads, os.cpu_count() or 1))
     torch.set_num_threads(threads)
-    result, network = MemcapComparison(task_of(settings), settings, say, output / "networks").run()
+    study = MemcapComparison(task_of(settings), settings, say, output / "networks")
+    try:
+        result, network = study.run()
+    except DivergenceError as error:
+        raise keep_last_good(error, output / "last_good.npz", study.task.name) from error
     archive = io.BytesIO()
     network.save(archive)
     write_bytes(output / "network.npz", archive.getvalue())

@@ -15,6 +15,7 @@ from pysim.tasks.spike_task import SpikeTask
 from spicetwin.boundary import InputError
 from spicetwin.cli import main
 from spicetwin.train import delays_kernels as kernels
+from spicetwin.train import delays_net
 from spicetwin.train.delays_chips import SOURCES, Cells, cell_table, program, time_scale
 from spicetwin.train.delays_choose import choose, folds
 from spicetwin.train.delays_kinds import DELAYS
@@ -28,6 +29,7 @@ from spicetwin.train.delays_settings import (
     RecurrentTraining,
     Study,
 )
+from spicetwin.train.learning import DivergenceError
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 KEEP = math.exp(-0.2)
@@ -102,6 +104,25 @@ def test_delays_learn_an_order_that_no_short_membrane_can() -> None:
     assert (without.decide(unseen) == truth).mean() < 0.8
     assert with_delays.loss[-1] < 0.5 * with_delays.loss[0]
     np.testing.assert_array_equal(train(events, y, delays, 2e-3, 1e-3, how, 0).weights, with_delays.weights)
+
+
+def test_training_that_diverges_stops_with_the_step_and_the_weights_of_the_last_whole_epoch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """60 samples in batches of 20 make 3 steps an epoch; the loss of the eighth, in the third, is not finite."""
+    events, y = order_task(60, 0)
+    delays, seen = np.zeros((2, 2, 4), np.int64), []
+    gradient = delays_net.batch_gradient
+
+    def poisoned(*given):
+        loss, slope = gradient(*given)
+        seen.append(given[5].copy())
+        return (float("nan") if len(seen) == 8 else loss), slope
+
+    monkeypatch.setattr(delays_net, "batch_gradient", poisoned)
+    with pytest.raises(DivergenceError, match=r"diverged at step 8 \(epoch 3\): loss nan") as caught:
+        train(events, y, delays, 2e-3, 1e-3, DelayTraining(epochs=4, batch=20, rate=2e-2), 0)
+    np.testing.assert_array_equal(caught.value.weights["weights"], seen[6])
 
 
 def test_weights_trained_under_noise_keep_to_the_bound() -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
 from spicetwin.cli import main
+from spicetwin.train.memcap_net import MemcapNet
 
 SMALL = """
 family = "memcap"
@@ -71,3 +74,28 @@ def test_digits_need_their_recordings(tmp_path: Path, capsys: pytest.CaptureFixt
     path.write_text(SMALL.replace("multiscale_xor", "fsdd"), encoding="utf-8")
     assert main(["train", str(path), "-o", str(tmp_path / "out")]) == 2
     assert "task fsdd needs its folder of recordings: key 'data', or --data" in capsys.readouterr().err
+
+
+def test_diverging_training_names_step_and_file_of_the_last_good_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """24 samples in batches of 10 make 3 steps an epoch; the fifth, of the second epoch, is poisoned."""
+    path, out = tmp_path / "study.toml", tmp_path / "out"
+    path.write_text(SMALL.replace("epochs = 1", "epochs = 3\nbatch = 10"), encoding="utf-8")
+    seen: list[dict[str, np.ndarray]] = []
+    forward = MemcapNet.forward
+
+    def poisoned(self: MemcapNet, *given: Any) -> Any:
+        seen.append({n: p.detach().numpy().copy() for n, p in self.named_parameters()})
+        score, count = forward(self, *given)
+        return (score * float("nan") if len(seen) == 5 else score), count
+
+    monkeypatch.setattr(MemcapNet, "forward", poisoned)
+    assert main(["train", str(path), "-o", str(out), "--threads", "1"]) == 2
+    line = " ".join(capsys.readouterr().err.split())
+    assert "multi-time-scale XOR: training diverged at step 5 (epoch 2): loss nan" in line
+    assert "last_good.npz" in line
+    with np.load(out / "last_good.npz") as kept:
+        # The fourth forward pass sees what the first epoch left.
+        for name, value in seen[3].items():
+            np.testing.assert_array_equal(kept[f"weights.{name}"], value)

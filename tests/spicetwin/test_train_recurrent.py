@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from pysim.delays.events import Events
 from spicetwin.train import delays_recurrent
 from spicetwin.train.delays_recurrent import RecurrentNet, train_recurrent, units_of
 from spicetwin.train.delays_settings import RecurrentTraining
+from spicetwin.train.learning import DivergenceError
 
 HOW = RecurrentTraining(tau_membrane=0.1, tau_readout=0.3, epochs=100, batch=16, rate=2e-2)
 
@@ -69,6 +71,19 @@ def test_training_learns_by_heart_and_repeats() -> None:
         found.append(net.outwards)
         assert (net.decide(events) == y).mean() > before + 0.2
     np.testing.assert_array_equal(*found)
+
+
+def test_absurd_rate_stops_with_the_step_and_the_weights_of_the_last_whole_epoch() -> None:
+    net, events, _, y = case()
+    begin = [w.copy() for w in net.weights]
+    how = replace(HOW, rate=1e200)
+    with pytest.raises(DivergenceError, match=r"diverged at step \d+ \(epoch 2\)") as caught:
+        # One batch an epoch: the first step throws the weights out, the second finds it.
+        train_recurrent(events, y, net, how, 0, np.ones(3))
+    assert caught.value.step == 2
+    after = [caught.value.weights[name] for name in ("inwards", "recurrent", "outwards")]
+    assert all(np.isfinite(w).all() for w in after)
+    assert np.abs(after[2] - begin[2]).max() > 1e100
 
 
 @pytest.mark.parametrize(("parameters", "inputs", "classes"), [(5120, 32, 10), (64, 2, 2), (1, 5, 5)])
