@@ -66,6 +66,9 @@ class MemcapTraining:
         Scale of the starting input weights; of the surrogate 1 / (1 + steepness |V - V_th|)^2.
     noise
         Relative error of weights and time constants that is drawn anew for every batch.
+    starts
+        Trainings of one network from weights of their own, at one set of time constants to begin with; the best by
+        validation stays. Start k > 0 has the seed plus 1000 k.
     train, validation, test
         Samples of the XOR task.
     speed
@@ -79,6 +82,7 @@ class MemcapTraining:
     start: float = 1.5
     steepness: float = 5.0
     noise: float = 0.0
+    starts: int = 1
     train: int = 2000
     validation: int = 400
     test: int = 1000
@@ -182,6 +186,7 @@ class MemcapSettings:
             (t.rate_tau > 0, "train.rate_tau", t.rate_tau, "> 0"),
             (t.start > 0 and t.steepness > 0, "train.start, steepness", [t.start, t.steepness], "> 0"),
             (0 <= t.noise < 1, "train.noise", t.noise, "0 to below 1"),
+            (t.starts >= 1, "train.starts", t.starts, "1 or more"),
             (
                 min(t.train, t.validation, t.test) >= 1,
                 "train.train, validation, test",

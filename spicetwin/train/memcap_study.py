@@ -32,6 +32,10 @@ FloatArray = NDArray[np.float64]
 RANDOM, TRAINED, ABSORBED = "random", "trained", "trained, step absorbed"
 
 
+#: Between the seeds of a network's starts.
+APART = 1000
+
+
 def task_of(settings: MemcapSettings) -> WindowedTask:
     """The task's samples.
 
@@ -116,10 +120,9 @@ class MemcapComparison:
         if path.exists():
             network = TrainedNetwork.load(path)
             return Result(network, network.summary["validation"], network.summary["test"])
-        taus = self._taus(name, tau, seed)
-        net = MemcapNet(n, self.task.channels, self.task.classes, self.task.dt, taus, seed, how)
+        net, validation = self._best_start(self._taus(name, tau, seed), seed)
         summary: dict[str, Any] = {"task": self.task.name, "kind": name, "seed": seed, "table": n.table}
-        summary["validation"] = train(net, self.task, seed)
+        summary["validation"] = validation
         ideal = net.trained().ideal()
         summary["test"] = accuracy(ideal, self.test_events, self.task.test, self.task.windows)
         network, archive = net.trained(summary), io.BytesIO()
@@ -127,6 +130,18 @@ class MemcapComparison:
         write_bytes(path, archive.getvalue())
         self.say(f"  seed {seed}: validation {summary['validation']:.3f}, test {summary['test']:.3f}")
         return Result(network, summary["validation"], summary["test"])
+
+    def _best_start(self, taus: Taus, seed: int) -> tuple[MemcapNet, float]:
+        """Of several trainings the network with the best validation, and that."""
+        n, how = self.settings.network, self.settings.train
+        best: tuple[MemcapNet, float] | None = None
+        for start in (seed + APART * k for k in range(how.starts)):
+            net = MemcapNet(n, self.task.channels, self.task.classes, self.task.dt, taus, start, how)
+            validation = train(net, self.task, start)
+            if best is None or validation > best[1]:
+                best = net, validation
+        assert best is not None
+        return best
 
     def _taus(self, name: str, tau: float, seed: int) -> Taus:
         """Time constants of a kind: ``tau`` (s) for all, or for 0 drawn, uniform in their logarithm over the range."""
