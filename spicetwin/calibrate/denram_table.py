@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import math
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
 from calibration.entry import Entry, Parameter, Variation
@@ -35,7 +33,7 @@ from spicetwin.calibrate.denram import (
     quantities,
 )
 from spicetwin.calibrate.design import Box, Range
-from spicetwin.calibrate.origin import with_package
+from spicetwin.calibrate.origin import netlist_digests, simulated_provenance
 from spicetwin.calibrate.spread import CORNER_SIGMAS, die, log_sigma
 
 #: Memory of the tables; nothing measured gives these resistances, and the spread is that of the published model.
@@ -337,31 +335,15 @@ def _provenance(
     pool: Pool, process: str, variant: str, dpi: CalibrationTable | None, *, quick: bool
 ) -> Provenance:
     """Netlists, cards, simulator, design, package."""
-    technology, cell = get_process(process), VARIANTS[variant]()
-    names = [*cell.netlist_files(), *(DenramBranch().netlist_files() if dpi is not None else ())]
-    netlists = {
-        name: hashlib.sha256(files("netlists").joinpath(name).read_bytes()).hexdigest()
-        for name in dict.fromkeys(names)
-    }
+    cell = VARIANTS[variant]()
+    netlists = netlist_digests(
+        [*cell.netlist_files(), *(DenramBranch().netlist_files() if dpi is not None else ())]
+    )
     plan = {
         "points": POINTS[1 if quick else 0],
         "seed": SEED,
         "box": {name: [r.low, r.high, r.unit] for name, r in BOXES[variant].items()},
         "dpi_table": "" if dpi is None else dpi.reference,
     }
-    values = json.dumps([cell.values(), netlists], sort_keys=True)
-    return with_package(
-        Provenance(
-            kind="virtual",
-            circuit_digest=hashlib.sha256(values.encode()).hexdigest(),
-            netlist_sha256=netlists,
-            model_cards_sha256={
-                c: technology.digest(c, cell.geometries().values()) for c in technology.corners
-            },
-            process=process,
-            simulator="ngspice",
-            simulator_version=pool.simulator,
-            plan=json.dumps(plan, sort_keys=True),
-            seed=SEED,
-        )
-    )
+    described = json.dumps([cell.values(), netlists], sort_keys=True)
+    return simulated_provenance(pool, process, [cell], netlists, described, plan, SEED)

@@ -8,13 +8,11 @@ drawn transistors and corners are simulated, the devices' own spread is assumed.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.resources import files
 from typing import Literal
 
 import numpy as np
@@ -40,7 +38,7 @@ from circuits.testbench import Conditions, Testbench
 from pysim.memcap.draw import MemcapModel
 from spicetwin.calibrate.memcap import PROCESS, Additions, Fitted, calibrate
 from spicetwin.calibrate.memcap_entries import device_entries, neuron_entries, weight_entries
-from spicetwin.calibrate.origin import with_package
+from spicetwin.calibrate.origin import netlist_digests, simulated_provenance
 from spicetwin.calibrate.spread import CORNER_SIGMAS
 
 FloatArray = NDArray[np.float64]
@@ -359,29 +357,12 @@ def _constant(
 
 def _provenance(pool: Pool, process: str, *, quick: bool) -> Provenance:
     """Netlists, cards, simulator, design, package."""
-    dut, technology = MemcapNeuron(), get_process(process)
-    netlists = {
-        name: hashlib.sha256(files("netlists").joinpath(name).read_bytes()).hexdigest()
-        for name in (*dut.netlist_files(), *Memstack().netlist_files(), MemcapWeight.netlist)
-    }
+    dut = MemcapNeuron()
+    netlists = netlist_digests([*dut.netlist_files(), *Memstack().netlist_files(), MemcapWeight.netlist])
     plan = {
         "states": list(STATES),
         "writes": [list(pulse) for pulse in WRITES],
         "samples": SAMPLES[1 if quick else 0],
     }
-    values = json.dumps([dut.values(), netlists], sort_keys=True)
-    return with_package(
-        Provenance(
-            kind="virtual",
-            circuit_digest=hashlib.sha256(values.encode()).hexdigest(),
-            netlist_sha256=netlists,
-            model_cards_sha256={
-                c: technology.digest(c, dut.geometries().values()) for c in technology.corners
-            },
-            process=process,
-            simulator="ngspice",
-            simulator_version=pool.simulator,
-            plan=json.dumps(plan, sort_keys=True),
-            seed=SEED,
-        )
-    )
+    described = json.dumps([dut.values(), netlists], sort_keys=True)
+    return simulated_provenance(pool, process, [dut], netlists, described, plan, SEED)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -24,7 +22,7 @@ from circuits.process import get_process
 from circuits.testbench import Testbench
 from spicetwin.calibrate.mingru_core import CoreFit, CoreFitError, calibration_job, fit_core
 from spicetwin.calibrate.mingru_entries import Found, core_entries
-from spicetwin.calibrate.origin import with_package
+from spicetwin.calibrate.origin import netlist_digests, simulated_provenance
 from spicetwin.compare.mingru_cases import UNTIED
 
 #: Rows of the cores that the table is for, and of the columns that tell corners and temperatures.
@@ -171,12 +169,8 @@ def _observed(pool: Pool, plan: Plan) -> dict[str, np.ndarray[Any, Any]]:
 
 
 def _provenance(pool: Pool, process: str, *, quick: bool) -> Provenance:
-    column, technology = _column(ROWS), get_process(process)
-    netlists = {
-        name: hashlib.sha256(files("netlists").joinpath(name).read_bytes()).hexdigest()
-        for name in column.netlist_files()
-    }
-    values = json.dumps(column.values(), sort_keys=True)
+    column = _column(ROWS)
+    netlists = netlist_digests(column.netlist_files())
     plan = {
         "rows": ROWS,
         "steps": STEPS,
@@ -186,20 +180,5 @@ def _provenance(pool: Pool, process: str, *, quick: bool) -> Provenance:
         if quick
         else {"rows": SIDE_ROWS, "corners": list(CORNERS), "temperatures": list(TEMPERATURES)},
     }
-    return with_package(
-        Provenance(
-            kind="virtual",
-            circuit_digest=hashlib.sha256(
-                (values + json.dumps(netlists, sort_keys=True)).encode()
-            ).hexdigest(),
-            netlist_sha256=netlists,
-            model_cards_sha256={
-                c: technology.digest(c, list(column.geometries().values())) for c in technology.corners
-            },
-            process=process,
-            simulator="ngspice",
-            simulator_version=pool.simulator,
-            plan=json.dumps(plan, sort_keys=True),
-            seed=SEED,
-        )
-    )
+    described = json.dumps(column.values(), sort_keys=True) + json.dumps(netlists, sort_keys=True)
+    return simulated_provenance(pool, process, [column], netlists, described, plan, SEED)

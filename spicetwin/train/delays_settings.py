@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spicetwin.boundary import InputError
-from spicetwin.train.settings import read_toml, refuse_unknown, section
+from spicetwin.train.settings import read_toml, refuse_unknown, section, task_data_seed
 
 TASKS = ("fsdd", "shd", "ecg")
 
@@ -184,17 +184,8 @@ class DelaySettings:
         document = read_toml(path)
         known = ("task", "data", "seed", "network", "train", "recurrent", "study", "choose")
         refuse_unknown(path, "", document, known)
-        task, data, seed = document.get("task"), document.get("data"), document.get("seed", 0)
-        if task not in TASKS:
-            raise InputError(f"{path}: task = {task!r}; accepted: {', '.join(TASKS)}")
-        if not (data is None or isinstance(data, str)):
-            raise InputError(f"{path}: data = {data!r}; accepted: the task's folder or file")
-        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-            raise InputError(f"{path}: seed = {seed!r}; accepted: an integer >= 0")
         settings = cls(
-            task,
-            None if data is None else path.parent / data,
-            seed,
+            *task_data_seed(path, document, TASKS, "the task's folder or file"),
             section(path, document, "network", DelayNetwork),
             section(path, document, "train", DelayTraining),
             section(path, document, "recurrent", RecurrentTraining),

@@ -8,7 +8,7 @@ from pathlib import Path
 from calibration.table import load, resolve
 from pysim.memcap.bank import MembraneModel
 from spicetwin.boundary import InputError
-from spicetwin.train.settings import read_toml, refuse_unknown, section
+from spicetwin.train.settings import read_toml, refuse_unknown, section, task_data_seed
 
 FAMILY = "memcap"
 TASKS = ("multiscale_xor", "fsdd")
@@ -152,17 +152,8 @@ class MemcapSettings:
         """
         document = read_toml(path)
         refuse_unknown(path, "", document, ("family", "task", "data", "seed", "network", "train", "study"))
-        task, data, seed = document.get("task"), document.get("data"), document.get("seed", 0)
-        if task not in TASKS:
-            raise InputError(f"{path}: task = {task!r}; accepted: {', '.join(TASKS)}")
-        if not (data is None or isinstance(data, str)):
-            raise InputError(f"{path}: data = {data!r}; accepted: the folder of the task's files")
-        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-            raise InputError(f"{path}: seed = {seed!r}; accepted: an integer >= 0")
         settings = cls(
-            task,
-            None if data is None else path.parent / data,
-            seed,
+            *task_data_seed(path, document, TASKS, "the folder of the task's files"),
             section(path, document, "network", MemcapShape),
             section(path, document, "train", MemcapTraining),
             section(path, document, "study", MemcapStudy),

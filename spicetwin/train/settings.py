@@ -185,17 +185,8 @@ class Settings:
         document = read_toml(path)
         known = ("task", "data", "seed", "network", "train", "constraints", "nonideal")
         refuse_unknown(path, "", document, known)
-        task, data, seed = document.get("task", "digits"), document.get("data"), document.get("seed", 0)
-        if task not in TASKS:
-            raise InputError(f"{path}: task = {task!r}; accepted: {', '.join(TASKS)}")
-        if not (data is None or isinstance(data, str)):
-            raise InputError(f"{path}: data = {data!r}; accepted: the folder of the task's files")
-        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-            raise InputError(f"{path}: seed = {seed!r}; accepted: an integer >= 0")
         settings = cls(
-            task,
-            None if data is None else path.parent / data,
-            seed,
+            *task_data_seed(path, {"task": "digits", **document}, TASKS, "the folder of the task's files"),
             section(path, document, "network", Network),
             section(path, document, "train", Schedule),
             section(path, document, "constraints", Constraints),
@@ -282,6 +273,23 @@ def refuse_unknown(path: Path, where: str, given: Mapping[str, Any], known: tupl
     for key in given:
         if key not in known:
             raise InputError(f"{path}: unknown key {where}{key}; accepted: {', '.join(known)}")
+
+
+def task_data_seed(
+    path: Path, document: Mapping[str, Any], tasks: tuple[str, ...], place: str
+) -> tuple[str, Path | None, int]:
+    """What every training begins with: the task, where its data lie beside ``path``, the seed (0 when absent).
+
+    ``tasks`` and ``place`` are what is accepted of the first two, for the error.
+    """
+    task, data, seed = document.get("task"), document.get("data"), document.get("seed", 0)
+    if not isinstance(task, str) or task not in tasks:
+        raise InputError(f"{path}: task = {task!r}; accepted: {', '.join(tasks)}")
+    if not (data is None or isinstance(data, str)):
+        raise InputError(f"{path}: data = {data!r}; accepted: {place}")
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise InputError(f"{path}: seed = {seed!r}; accepted: an integer >= 0")
+    return task, None if data is None else path.parent / data, seed
 
 
 def section(path: Path, document: Mapping[str, Any], name: str, kind: type[T]) -> T:
