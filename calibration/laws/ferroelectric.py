@@ -99,17 +99,20 @@ _SOURCE = (
     "voltages"
 )
 
+#: Parameters of the switched polarisation, which every law of a branch has.
+_HYSTERONS = {
+    "p_s": LawParam("C/m^2", 0.5, (1e-4, 100.0), "log", "polarisation that switches, 2 P_r"),
+    "v_c": LawParam("V", 1.0, (-10.0, 10.0), description="coercive voltage: half has switched"),
+    "width": _WIDTH,
+    "skew": _SKEW,
+}
+
 SWITCHED = Law(
     "switched_polarisation",
     switched_polarisation,
     {"v": "V"},
     "C/m^2",
-    {
-        "p_s": LawParam("C/m^2", 0.5, (1e-4, 100.0), "log", "polarisation that switches, 2 P_r"),
-        "v_c": LawParam("V", 1.0, (-10.0, 10.0), description="coercive voltage: half has switched"),
-        "width": _WIDTH,
-        "skew": _SKEW,
-    },
+    _HYSTERONS,
     "P = p_s [1 + (2^(1/s) - 1) exp(-(V - V_c)/w)]^-s",
     _SOURCE,
 )
@@ -119,10 +122,7 @@ BRANCH = Law(
     {"v": "V"},
     "C/m^2",
     {
-        "p_s": LawParam("C/m^2", 0.5, (1e-4, 100.0), "log", "polarisation that switches, 2 P_r"),
-        "v_c": LawParam("V", 1.0, (-10.0, 10.0), description="coercive voltage: half has switched"),
-        "width": _WIDTH,
-        "skew": _SKEW,
+        **_HYSTERONS,
         "p_0": LawParam("C/m^2", 0.0, (-100.0, 100.0), description="level at 0 V before anything switches"),
         "line": LawParam("F/m^2", 0.0, (-100.0, 100.0), description="dielectric and leakage per volt"),
     },
